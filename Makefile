@@ -1,0 +1,41 @@
+# Works on a fresh checkout with Python 3.11+ and make: every target sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup run test check format lock clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+setup: .venv/.ready  ## the virtual environment, from locked dependencies; .venv/bin/tccc is there after it
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with make PYTHON=python3.12")'
+	@$(PYTHON) -m venv .venv
+	@echo "installing locked dependencies into .venv (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## the whole pipeline on this machine, until Ctrl-C
+	@$(BIN)/tccc up $(ARGS)
+
+test: setup  ## every test, on real Kafka and Postgres
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup  ## pin the dependencies anew, with hashes and without addresses
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --extra local --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+
+clean:  ## remove what setup and the tests made; data in .tccc stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

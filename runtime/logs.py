@@ -1,0 +1,75 @@
+"""Structured logs: an event and its facts, one JSON object a line when not on a terminal.
+
+No body, phone number, mail address or secret is ever passed to a logger; exceptions are logged with their
+type and place, without the message of those that are not ours, which may quote data.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from schemas.errors import TcccError
+from schemas.settings import Settings
+
+
+def configure(settings: Settings) -> None:
+    """Set up logging for this process, on standard error; libraries' own loggers end there too."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    on_terminal = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_messages,
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # aiokafka warns on each reconnect and prints records' errors; asyncio prints task exceptions with data.
+    for chatty in ("aiokafka", "asyncio", "aiohttp"):
+        logging.getLogger(chatty).setLevel(max(level, logging.ERROR))
+
+
+def _without_messages(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Replace an exception by its type and place."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else None
+    if error is not None:
+        event.update(describe(error))
+    return event
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """An error as facts for a log: its type, where it was raised, and its message only if it is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    facts = {"error": type(error).__name__}
+    if frames:
+        facts["at"] = f"{frames[-1].filename.rpartition('site-packages/')[2]}:{frames[-1].lineno}"
+    if isinstance(error, TcccError):
+        facts["detail"] = str(error)
+    return facts

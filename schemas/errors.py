@@ -1,0 +1,67 @@
+"""Every error of the project, as a tree whose branches are decisions.
+
+TcccError
+├── RecordError       this record is wrong: never retried, becomes a dead letter
+├── DependencyAway    something we lean on does not answer: wait, retry, spool, or answer 503
+│   ├── BrokerAway      Kafka did not confirm in time; the record may still have been written
+│   ├── DatabaseAway    Postgres cannot be reached, or gave up a transaction that may succeed later
+│   └── SpoolAway       the spool cannot take a record: full, or its disk refuses
+└── OperatorError     a person has to act; the message says what to do
+    ├── SettingsError   a setting is missing, unknown or bad (exit status 2)
+    └── SchemaMismatch  the database is older or newer than this program can work with
+"""
+
+from typing import Literal
+
+DeadStage = Literal["receive", "normalise", "store"]
+DeadReason = Literal[
+    "not-json",
+    "bad-session-id",
+    "bad-action",
+    "too-large",
+    "no-key",
+    "unknown-action",
+    "too-deep",
+    "refused-by-database",
+]
+
+
+class TcccError(Exception):
+    """The base of all errors that this project raises on purpose."""
+
+
+class RecordError(TcccError):
+    """A record that can never be stored as it is. `detail` never holds anything of the body."""
+
+    def __init__(self, reason: DeadReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: DeadReason = reason
+        self.detail = detail
+
+
+class DependencyAway(TcccError):  # noqa: N818 -- a state of affairs, not our fault
+    """Something we lean on does not answer; the work may be tried again."""
+
+
+class BrokerAway(DependencyAway):
+    """Kafka did not confirm in time; the record may still have been written."""
+
+
+class DatabaseAway(DependencyAway):
+    """Postgres cannot be reached, or gave up a transaction that may succeed later."""
+
+
+class SpoolAway(DependencyAway):
+    """The spool cannot take a record: full, or its disk refuses."""
+
+
+class OperatorError(TcccError):
+    """A person has to act; the message says what to do and holds no secret."""
+
+
+class SettingsError(OperatorError):
+    """A setting is missing, unknown or bad; the message names it and never shows its value."""
+
+
+class SchemaMismatch(OperatorError):  # noqa: N818 -- reads as what it is
+    """The database is older or newer than this program can work with."""

@@ -1,0 +1,179 @@
+"""Settings: the environment becomes one frozen Struct, and these are the only defaults in the repository.
+
+Every field is the variable `TCCC_` + its name in capitals. A field marked secret may also be given as
+`TCCC_…_FILE`, the path of a file that holds it, and is never shown.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import SettingsError
+
+PREFIX = "TCCC_"
+# What Kubernetes puts into each container for services whose name begins with "tccc".
+INJECTED = re.compile(r"TCCC_.+_SERVICE_.+|TCCC_.+_PORT.*")
+
+_SECRET = {"secret": True}
+_DAY_MS = 24 * 60 * 60 * 1000
+
+Port = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0, le=86400)]
+Secret = Annotated[str, Meta(extra=_SECRET)]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One set for all roles; a role ignores what is another's. Names end in their unit."""
+
+    # receiver
+    listen: Annotated[Port, Meta(description="where pushes are taken, HOST:PORT")] = "0.0.0.0:8080"
+    admin_listen: Annotated[
+        str, Meta(description="health and metrics; empty: 127.0.0.1:9464 (receiver) or :9465 (worker)")
+    ] = ""
+    push_path: Annotated[str, Meta(pattern=r"^/[^?#\s]*$", description="path of the push URL")] = "/"
+    reuse_port: Annotated[bool, Meta(description="several receivers share the port (SO_REUSEPORT)")] = False
+    auth: Annotated[Literal["none"], Meta(description="who may push")] = "none"
+    sdk_app_ids: Annotated[
+        tuple[int, ...], Meta(description="contact centres that may push, comma-separated; empty: all")
+    ] = ()
+    ack_timeout_s: Annotated[
+        float, Meta(gt=0, le=60, description="how long Kafka may take before the spool does")
+    ] = 0.5
+    drain_s: Annotated[Seconds, Meta(description="how long to go on serving, unready, after SIGTERM")] = 5.0
+    head_timeout_s: Annotated[float, Meta(gt=0, description="a request's headers must be in within")] = 10.0
+    body_timeout_s: Annotated[float, Meta(gt=0, description="a request's body must be in within")] = 20.0
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=2**20, description="larger bodies are refused")] = 2**20
+    max_in_flight_bytes: Annotated[
+        int, Meta(ge=2**20, description="bodies taken and not yet answered; past it, 503")
+    ] = 64 * 2**20
+    dead_per_minute: Annotated[
+        int, Meta(ge=0, description="refused bodies that are kept as dead letters in a minute")
+    ] = 600
+    spool_dir: Annotated[
+        str, Meta(description="folder that takes pushes while Kafka is away; empty: no spool")
+    ] = ".tccc/spool"
+    spool_max_bytes: Annotated[int, Meta(ge=2**20, description="bound of the spool on disk")] = 2**30
+    spool_drain_per_s: Annotated[Positive, Meta(description="records drained a second, at the most")] = 5000
+
+    # Kafka
+    kafka_bootstrap: Annotated[str, Meta(min_length=1, description="brokers, comma-separated")] = (
+        "127.0.0.1:9092"
+    )
+    kafka_topic: Annotated[str, Meta(min_length=1)] = "tccc.push"
+    kafka_dead_topic: Annotated[str, Meta(min_length=1)] = "tccc.push.dead"
+    kafka_group: Annotated[str, Meta(min_length=1, description="consumer group of the workers")] = "tccc"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: Secret = ""
+    kafka_ssl_cafile: str = ""
+    kafka_ssl_certfile: str = ""
+    kafka_ssl_keyfile: str = ""
+    topic_partitions: Annotated[Positive, Meta(description="of a topic that is created")] = 6
+    topic_replication: Annotated[Positive, Meta(description="replicas of a topic that is created")] = 1
+    topic_min_insync_replicas: Annotated[
+        int, Meta(ge=0, description="0: one less than the replicas, at least 1")
+    ] = 0
+    topic_retention_ms: Positive = 7 * _DAY_MS
+    dead_topic_retention_ms: Positive = 30 * _DAY_MS
+
+    # worker
+    database_url: Annotated[Secret, Meta(description="postgresql://user:password@host:port/database")] = ""
+    batch_records: Annotated[int, Meta(ge=1, le=10000, description="records in one transaction")] = 2000
+    revoke_grace_s: Annotated[
+        Seconds, Meta(description="how long a batch may finish when its partitions are revoked")
+    ] = 10.0
+    store_timeout_s: Annotated[float, Meta(gt=0, description="a transaction that takes longer is undone")] = (
+        60.0
+    )
+    stuck_s: Annotated[
+        float, Meta(gt=0, description="a worker without progress for so long, with records waiting, exits")
+    ] = 300.0
+    ledger_days: Annotated[
+        Positive, Meta(description="days the ledger keeps; must exceed the topic's retention")
+    ] = 35
+
+    # every role
+    log_format: Annotated[
+        Literal["auto", "json", "console"], Meta(description="auto: console on a terminal, else JSON")
+    ] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def min_insync_replicas(self) -> int:
+        return self.topic_min_insync_replicas or max(1, self.topic_replication - 1)
+
+
+FIELDS = {PREFIX + field.name.upper(): field for field in msgspec.structs.fields(Settings)}
+SECRETS = frozenset(
+    name
+    for name, info in zip(FIELDS, msgspec.inspect.type_info(Settings).fields, strict=True)  # type: ignore[attr-defined]
+    if isinstance(info.type, msgspec.inspect.Metadata) and _SECRET.items() <= (info.type.extra or {}).items()
+)
+HOME = PREFIX + "HOME"  # the console's own; roles ignore it
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; SettingsError names the variable that is wrong and never shows its value."""
+    given: dict[str, Any] = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name == HOME:
+            continue
+        target = _secret_of(name)
+        if name not in FIELDS and target is None:
+            if INJECTED.fullmatch(name):
+                continue
+            raise SettingsError(f"{name} is not a setting: see 'tccc config show' for those there are")
+        if target is not None and target in environ:
+            raise SettingsError(f"{target} and {name} are both set: keep one")
+        given[target or name] = _read_file(name, value) if target else value
+    settings = Settings(**{FIELDS[name].name: _convert(name, value) for name, value in given.items()})
+    _check_together(settings)
+    return settings
+
+
+def _secret_of(name: str) -> str | None:
+    secret = name.removesuffix("_FILE")
+    return secret if secret != name and secret in SECRETS else None
+
+
+def _read_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{name}: the file cannot be read ({type(exc).__name__})") from None
+
+
+def _convert(name: str, value: str) -> Any:
+    field = FIELDS[name]
+    raw: Any = value
+    if name == "TCCC_SDK_APP_IDS":
+        raw = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(raw, field.type, strict=False)
+    except msgspec.ValidationError as exc:
+        # msgspec's message tells what was expected; where it would show the value, say only that much.
+        reason = "is not one of its values" if "enum" in str(exc) else str(exc)
+        raise SettingsError(f"{name}: {reason}") from None
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.ledger_days * _DAY_MS <= settings.topic_retention_ms:
+        raise SettingsError(
+            "TCCC_LEDGER_DAYS must exceed TCCC_TOPIC_RETENTION_MS: the ledger has to outlive what may be consumed"
+        )
+    if settings.kafka_security_protocol.startswith("SASL") and not settings.kafka_sasl_username:
+        raise SettingsError("TCCC_KAFKA_SASL_USERNAME is needed with TCCC_KAFKA_SECURITY_PROTOCOL=SASL_…")
+    if settings.min_insync_replicas > settings.topic_replication:
+        raise SettingsError("TCCC_TOPIC_MIN_INSYNC_REPLICAS exceeds TCCC_TOPIC_REPLICATION")
+
+
+def host_port(address: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPv6]:PORT` as a pair; port 0 lets the system choose."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,112 @@
+"""Services once a session; topics, group and database of its own for each test."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from runtime.topics import ensure_topics
+from schemas.settings import Settings
+from tests import services
+from worker.migrate import migrate
+
+PAYLOADS = Path(__file__).parent / "payloads"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with services.postgres(tmp_path_factory.mktemp("services")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with services.kafka(tmp_path_factory.mktemp("services")) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+async def template_database(postgres_url: str) -> AsyncIterator[str]:
+    """The name of a migrated, empty database to clone."""
+    name = f"tccc_template_{uuid.uuid4().hex}"
+    await _execute(postgres_url, f"CREATE DATABASE {name}")
+    await migrate(_with_database(postgres_url, name))
+    yield name
+    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """A migrated, empty database of the test's own."""
+    name = f"tccc_test_{uuid.uuid4().hex}"
+    await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _with_database(postgres_url, name)
+    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """A database of the test's own, not migrated."""
+    name = f"tccc_test_{uuid.uuid4().hex}"
+    await _execute(postgres_url, f"CREATE DATABASE {name}")
+    yield _with_database(postgres_url, name)
+    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def topics(kafka_bootstrap: str, tmp_path: Path) -> Settings:
+    """Settings with two topics and a group of the test's own, all made; ports are free ones."""
+    unique = uuid.uuid4().hex
+    settings = Settings(
+        kafka_bootstrap=kafka_bootstrap,
+        kafka_topic=f"push-{unique}",
+        kafka_dead_topic=f"dead-{unique}",
+        kafka_group=f"group-{unique}",
+        listen="127.0.0.1:0",
+        admin_listen="127.0.0.1:0",
+        drain_s=0,
+        spool_dir=str(tmp_path / "spool"),
+    )
+    await ensure_topics(settings)
+    return settings
+
+
+@pytest.fixture
+def settings(topics: Settings, database_url: str) -> Settings:
+    """Everything a receiver and a worker need, of the test's own."""
+    return replace(topics, database_url=database_url)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., object]:
+    return wait_until
+
+
+async def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0, what: str = "") -> object:
+    """Poll a condition (plain or async) until it is truthy; the deadline only ends a test that hangs."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            result = condition()
+            if asyncio.iscoroutine(result):
+                result = await result
+            if result:
+                return result
+            await asyncio.sleep(0.02)
+
+
+def _with_database(url: str, name: str) -> str:
+    head, _, tail = url.rpartition("/")
+    _, question, options = tail.partition("?")
+    return f"{head}/{name}{question}{options}"
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

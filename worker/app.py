@@ -1,0 +1,125 @@
+"""Assembles a worker and serves until it is asked to stop."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from runtime.admin import admin_server
+from runtime.signals import Stop, stop_on_signals
+from schemas.errors import DependencyAway
+from schemas.settings import Settings
+from worker import ledger, migrate
+from worker.consumer import Consumer
+from worker.database import Database
+from worker.dead_letters import DeadLetters
+from worker.loop import Loop
+from worker.metrics import Metrics
+from worker.settler import Settler
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_ADMIN = "127.0.0.1:9465"
+RETRY_S = 1.0
+MAINTAIN_S = 3600.0
+PROBE_TIMEOUT_S = 2.0
+
+
+async def serve(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; raises OperatorError if the database and this program do not fit."""
+    stop = stop_on_signals()
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, timeout_s=settings.store_timeout_s, prepare=migrate.check)
+        stack.callback(database.close)
+        dead_letters = DeadLetters(settings)
+        stack.push_async_callback(dead_letters.close)
+        settler = Settler(database, dead_letters, metrics)
+        loop = Loop(settler, metrics, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
+        consumer = Consumer(settings, on_revoked=loop.make_way, on_assigned=metrics.rebalances.inc)
+
+        async def ready() -> str | None:
+            return await _unready(settings, consumer, settler, stop)
+
+        url = await stack.enter_async_context(
+            admin_server(settings.admin_listen or DEFAULT_ADMIN, ready=ready, registry=metrics.registry)
+        )
+        log.info("worker started", admin=url, group=settings.kafka_group)
+        if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
+            return
+        stack.push_async_callback(consumer.stop)
+        await _run(loop, consumer, settings, stop)
+        log.info("worker stopping")
+
+
+async def _run(loop: Loop, consumer: Consumer, settings: Settings, stop: Stop) -> None:
+    """The loop with what goes on beside it; the first of them to fail ends them all."""
+    beside = [
+        asyncio.create_task(loop.observe(consumer)),
+        asyncio.create_task(_maintain(settings)),
+    ]
+    work = asyncio.create_task(loop.run(consumer, stop.requested))
+    hurry = asyncio.create_task(stop.again.wait())
+    try:
+        done, _ = await asyncio.wait({work, hurry, *beside}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in (work, hurry, *beside):
+            task.cancel()
+        await asyncio.gather(work, hurry, *beside, return_exceptions=True)
+
+
+async def _persist(attempt: Callable[[], Awaitable[None]], stop: Stop) -> bool:
+    """Try until it succeeds (True) or we are asked to stop (False): an outage is no reason to die."""
+    while not stop.requested.is_set():
+        try:
+            await attempt()
+        except DependencyAway as exc:
+            log.warning("waiting to start", reason=str(exc))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), random.uniform(RETRY_S / 2, RETRY_S))  # noqa: S311
+        else:
+            return True
+    return False
+
+
+async def _unready(settings: Settings, consumer: Consumer, settler: Settler, stop: Stop) -> str | None:
+    if stop.requested.is_set():
+        return "stopping"
+    if settler.away is not None:
+        return settler.away
+    if not consumer.joined:
+        return "not a member of the consumer group yet"
+    return await _database_fault(settings)
+
+
+async def _database_fault(settings: Settings) -> str | None:
+    """Ask on a connection of its own: the worker's may be in the middle of a batch."""
+    probe = Database(settings.database_url, timeout_s=PROBE_TIMEOUT_S, prepare=migrate.check)
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S), probe.connection() as connection:
+            await connection.execute("SELECT 1")
+    except (DependencyAway, TimeoutError) as exc:
+        return f"the database does not answer: {exc}"
+    finally:
+        probe.close()
+    return None
+
+
+async def _maintain(settings: Settings) -> None:
+    """Keep the ledger's partitions; a failure waits for the next round, the default partition takes all."""
+    database = Database(settings.database_url, timeout_s=settings.store_timeout_s, prepare=migrate.check)
+    while True:
+        try:
+            async with database.connection() as connection:
+                for line in await ledger.maintain(connection, ledger_days=settings.ledger_days):
+                    log.info("ledger maintained", detail=line)
+        except DependencyAway as exc:
+            log.warning("ledger not maintained", reason=str(exc))
+        finally:
+            database.close()
+        await asyncio.sleep(random.uniform(MAINTAIN_S / 2, MAINTAIN_S))  # noqa: S311

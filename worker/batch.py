@@ -1,0 +1,87 @@
+"""A consumed record on its way to being settled: what it asks for, or why it is dead."""
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from schemas.envelope import Envelope, Headers, Origin, read_envelope
+from schemas.errors import DeadStage, RecordError
+from schemas.rows import LedgerRow, Micros, Outcome
+from worker.fold import Push
+from worker.normalise import Normalised, normalise, read_session_id
+
+# The driver's own types leave key and value open; ours are bytes.
+KafkaRecord = ConsumerRecord[bytes | None, bytes | None]
+Place = tuple[int, int, Micros]
+
+_MAX_ACTION_CHARS = 64
+
+
+class Item(Struct, frozen=True, gc=False):
+    """One record. `fault` says why it can never be stored; without one, `normalised` is there."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    envelope: Envelope
+    session_id: str
+    normalised: Normalised | None
+    fault: RecordError | None
+    stage: DeadStage = "normalise"
+
+    @property
+    def place(self) -> Place:
+        """What names the record in the ledger."""
+        return (self.origin.partition, self.origin.offset, self.envelope.received_at_us)
+
+    @property
+    def push(self) -> Push:
+        return Push(self.envelope.push_id, self.envelope.received_at_us, self.envelope.source)
+
+    def dead(self, fault: RecordError, stage: DeadStage) -> "Item":
+        """The same record, given up."""
+        return Item(
+            self.origin,
+            self.key,
+            self.value,
+            self.headers,
+            self.envelope,
+            self.session_id,
+            None,
+            fault,
+            stage,
+        )
+
+    def settled(self, outcome: Outcome) -> LedgerRow:
+        return LedgerRow(
+            push_id=self.envelope.push_id,
+            action=self.envelope.action[:_MAX_ACTION_CHARS],
+            session_id=self.session_id,
+            received_at=self.envelope.received_at_us,
+            kafka_partition=self.origin.partition,
+            kafka_offset=self.origin.offset,
+            outcome=outcome,
+        )
+
+
+def read(record: KafkaRecord) -> Item:
+    """Decode and normalise; never raises for what the record holds."""
+    value = record.value or b""
+    headers = [(name, content) for name, content in record.headers if content is not None]
+    envelope = read_envelope(headers, value, record.timestamp)
+    normalised, fault, session_id = None, None, ""
+    try:
+        session_id = read_session_id(record.key)
+        normalised = normalise(envelope.action, session_id, value)
+    except RecordError as error:
+        fault = error
+    return Item(
+        Origin(record.topic, record.partition, record.offset),
+        record.key,
+        value,
+        headers,
+        envelope,
+        session_id,
+        normalised,
+        fault,
+    )

@@ -1,0 +1,147 @@
+"""The worker's connection to Postgres, and the one place where the driver's exceptions become ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from schemas.errors import DatabaseAway, OperatorError, SettingsError, TcccError
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+CONNECT_TIMEOUT_S = 10.0
+_PG_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in µs since 1970
+# Data exceptions, integrity violations, and limits that a value exceeds (an index row too large): the data's fault.
+_REFUSALS = ("22", "23", "54")
+
+
+class Refused(TcccError):  # noqa: N818 -- a verdict on data, caught by who can bisect the batch
+    """The database refuses something in the statement's data; the transaction is undone."""
+
+
+class Conflict(DatabaseAway):
+    """Another transaction changed the same rows first; reading anew and trying again will do."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what the driver raises, without its message, which may quote data."""
+    try:
+        yield
+    except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as exc:
+        raise Conflict(f"SQLSTATE {exc.sqlstate}") from exc
+    except asyncpg.PostgresError as exc:
+        sqlstate = exc.sqlstate or ""
+        if sqlstate.startswith(_REFUSALS):
+            raise Refused(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
+        raise DatabaseAway(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
+    except (asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+        # A value that the driver cannot encode is an InterfaceError too, and a ValueError.
+        if isinstance(exc, ValueError):
+            raise Refused(type(exc).__name__) from exc
+        raise DatabaseAway(type(exc).__name__) from exc
+    except (OverflowError, TypeError, ValueError) as exc:
+        raise Refused(type(exc).__name__) from exc
+
+
+async def connect(url: str) -> Connection:
+    """Connect; raises DatabaseAway, or OperatorError where waiting will not help."""
+    if not url:
+        raise SettingsError("TCCC_DATABASE_URL is not set: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    try:
+        with translated():
+            connection: Connection = await asyncpg.connect(
+                url, timeout=CONNECT_TIMEOUT_S, server_settings={"application_name": "tccc-ingest"}
+            )
+    except Refused as exc:
+        raise SettingsError("TCCC_DATABASE_URL is not an address of the form postgresql://…") from exc
+    except DatabaseAway as exc:
+        hint = _HINTS.get(getattr(exc.__cause__, "sqlstate", None) or "")
+        if hint:
+            raise OperatorError(hint) from exc
+        raise
+    # Times travel as integers: datetime objects would cost a third of the worker's CPU time.
+    await connection.set_type_codec(
+        "timestamptz", schema="pg_catalog", encoder=_encode_us, decoder=_decode_us, format="tuple"
+    )
+    return connection
+
+
+_HINTS = {
+    "28P01": "TCCC_DATABASE_URL: the database refuses the password",
+    "28000": "TCCC_DATABASE_URL: the database refuses this user",
+    "3D000": "TCCC_DATABASE_URL: there is no such database",
+}
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """A connection for the length of a block."""
+    connection = await connect(url)
+    try:
+        yield connection
+    finally:
+        # Closing politely can hang where the backend is frozen.
+        connection.terminate()
+
+
+class Database:
+    """One connection, made when it is needed and thrown away when it fails or is too slow."""
+
+    def __init__(
+        self, url: str, *, timeout_s: float, prepare: Callable[[Connection], Awaitable[None]]
+    ) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._prepare = prepare
+        self._connection: Connection | None = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection for a block of at most `timeout_s`; raises DatabaseAway.
+
+        A connection that was lost, cancelled in mid-statement or too slow is terminated: closing it politely,
+        or cancelling its statement, can hang where the backend is frozen.
+        """
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            connection = self._connection = await self._connect()
+        deadline = asyncio.get_running_loop().call_later(self._timeout_s, connection.terminate)
+        try:
+            yield connection
+        except (DatabaseAway, asyncio.CancelledError) as exc:
+            if not isinstance(exc, Conflict):
+                self.close()
+            raise
+        finally:
+            deadline.cancel()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connect(self) -> Connection:
+        connection = await connect(self._url)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._prepare(connection)
+        except BaseException as exc:
+            connection.terminate()
+            if isinstance(exc, TimeoutError):
+                raise DatabaseAway("no answer in time") from exc
+            raise
+        return connection
+
+
+def _encode_us(us: int) -> tuple[int]:
+    return (us - _PG_EPOCH_US,)
+
+
+def _decode_us(parts: tuple[Any, ...]) -> int:
+    return int(parts[0]) + _PG_EPOCH_US

@@ -1,0 +1,72 @@
+"""Writes records that can never be stored to the dead-letter topic, and waits until Kafka has them."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from runtime.kafka import MAX_DEAD_RECORD_BYTES, client_options
+from schemas.envelope import Headers, dead_headers
+from schemas.errors import BrokerAway
+from schemas.settings import Settings
+from worker.batch import Item
+
+DEADLINE_S = 10.0
+
+
+class DeadLetters:
+    """A producer that is made at the first dead letter: most workers never write one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+
+    async def publish(self, items: Sequence[Item]) -> None:
+        """Returns when Kafka has them all (acks=all); raises BrokerAway. May be repeated."""
+        if not items:
+            return
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                producer = await self._started()
+                await asyncio.gather(*[self._send(producer, item) for item in items])
+        except (KafkaError, TimeoutError) as exc:
+            # A producer that has failed once is not trusted again.
+            await self.close()
+            raise BrokerAway(f"dead letters not confirmed: {type(exc).__name__}") from exc
+
+    async def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                async with asyncio.timeout(DEADLINE_S):
+                    await producer.stop()
+            except (KafkaError, TimeoutError):
+                pass  # what matters was confirmed or will be written again
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            self._producer = AIOKafkaProducer(
+                **client_options(self._settings), acks="all", max_request_size=MAX_DEAD_RECORD_BYTES
+            )
+            await self._producer.start()
+        return self._producer
+
+    async def _send(self, producer: AIOKafkaProducer, item: Item) -> None:
+        await producer.send_and_wait(
+            self._settings.kafka_dead_topic, value=item.value, key=item.key, headers=letter_headers(item)
+        )
+
+
+def letter_headers(item: Item) -> Headers:
+    """The record's own headers, and why and where it died."""
+    assert item.fault is not None
+    own = [(name, value) for name, value in item.headers if not name.startswith(("dead-", "origin-"))]
+    return own + dead_headers(
+        stage=item.stage,
+        reason=item.fault.reason,
+        detail=item.fault.detail,
+        at_us=time.time_ns() // 1000,
+        origin=item.origin,
+    )

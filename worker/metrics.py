@@ -1,0 +1,52 @@
+"""What a worker tells Prometheus. No label ever holds a session, a number or a client."""
+
+import time
+from collections import Counter as Tally
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from schemas.push import PUSHES
+from schemas.rows import LedgerRow
+from worker.batch import Item
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10000)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self._pushes = Counter("tccc_worker_pushes", "Records settled.", ["action", "outcome"], registry=r)
+        self._batch = Histogram(
+            "tccc_worker_batch_records", "Records in a batch.", registry=r, buckets=_RECORDS
+        )
+        self.store_seconds = Histogram(
+            "tccc_worker_store_seconds", "Time to settle a batch.", registry=r, buckets=_SECONDS
+        )
+        self.lag = Gauge("tccc_worker_lag_records", "Records not settled yet.", ["partition"], registry=r)
+        self._push_to_row = Histogram(
+            "tccc_push_to_row_seconds", "From receipt to commit.", registry=r, buckets=_SECONDS
+        )
+        self._dead = Counter("tccc_dead_letters", "Records given up.", ["stage", "reason"], registry=r)
+        self.rebalances = Counter("tccc_rebalances", "Assignments of partitions.", registry=r)
+        self.database_up = Gauge("tccc_worker_database_up", "Whether the database answers.", registry=r)
+
+    def settled(self, ledger: Sequence[LedgerRow]) -> None:
+        now_us = time.time_ns() // 1000
+        tally: Tally[tuple[str, str]] = Tally()
+        observe = self._push_to_row.observe
+        for row in ledger:
+            tally[row.action if row.action in PUSHES else "unknown", row.outcome] += 1
+            observe(max(0, now_us - row.received_at) / 1_000_000)
+        for (action, outcome), count in tally.items():
+            self._pushes.labels(action, outcome).inc(count)
+
+    def polled(self, records: int) -> None:
+        self._batch.observe(records)
+
+    def died(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if item.fault is not None:
+                self._dead.labels(item.stage, item.fault.reason).inc()

@@ -1,0 +1,120 @@
+"""Settles batches whatever happens: waits out outages, and finds the one record that the database refuses."""
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import structlog
+
+from schemas.errors import DependencyAway, RecordError
+from schemas.rows import LedgerRow
+from worker import store
+from worker.batch import Item
+from worker.database import Conflict, Database, Refused
+from worker.dead_letters import DeadLetters
+from worker.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
+# A conflict that lasts is none: something of the operator's own (a unique index) refuses the row.
+MAX_CONFLICTS = 8
+
+
+class Settler:
+    """`away` is why the last try failed, None while all is well: readiness reads it."""
+
+    def __init__(self, database: Database, dead_letters: DeadLetters, metrics: Metrics) -> None:
+        self._database = database
+        self._dead_letters = dead_letters
+        self._metrics = metrics
+        self.away: str | None = None
+
+    async def settle(self, items: Sequence[Item]) -> None:
+        """Returns when every item is in the ledger; may be cancelled, which gives the batch up whole.
+
+        Outages are waited out, however long. May be repeated: what is settled stays as it is.
+        """
+        waits = _waits()
+        while True:
+            try:
+                with self._metrics.store_seconds.time():
+                    await self._settle_once(items)
+            except DependencyAway as exc:
+                self._note(exc)
+                await asyncio.sleep(next(waits))
+            else:
+                self._note(None)
+                return
+
+    async def probe(self) -> None:
+        """Ask the database for an answer; raises DatabaseAway or OperatorError."""
+        async with self._database.connection() as connection:
+            await store.unsettled(connection, [])
+            await connection.execute("SELECT 1")
+
+    async def _settle_once(self, items: Sequence[Item]) -> None:
+        async with self._database.connection() as connection:
+            remaining = await store.unsettled(connection, items)
+        dead = [item for item in remaining if item.fault is not None]
+        await self._bury(dead)
+        await self._store(remaining)
+
+    async def _store(self, items: Sequence[Item]) -> None:
+        """Store a batch; where the database refuses it, store its halves, down to the refused record."""
+        if not items:
+            return
+        try:
+            ledger = await self._write(items)
+        except Refused as exc:
+            if len(items) == 1:
+                await self._give_up(items[0], exc)
+                return
+            half = len(items) // 2
+            await self._store(items[:half])
+            await self._store(items[half:])
+        else:
+            self._metrics.settled(ledger)
+
+    async def _write(self, items: Sequence[Item]) -> list[LedgerRow]:
+        for _ in range(MAX_CONFLICTS):
+            try:
+                async with self._database.connection() as connection:
+                    remaining = await store.unsettled(connection, items)
+                    return await store.settle(connection, remaining)
+            except Conflict as exc:
+                conflict = exc
+                log.info("batch meets another writer", records=len(items), detail=str(exc))
+                await asyncio.sleep(random.uniform(0, FIRST_WAIT_S))  # noqa: S311 -- jitter
+        raise Refused(str(conflict)) from conflict
+
+    async def _give_up(self, item: Item, refused: Refused) -> None:
+        dead = item.dead(RecordError("refused-by-database", str(refused)), "store")
+        await self._bury([dead])
+        self._metrics.settled(await self._write([dead]))
+
+    async def _bury(self, items: Sequence[Item]) -> None:
+        await self._dead_letters.publish(items)
+        self._metrics.died(items)
+        faults = sorted((item.stage, item.fault.reason) for item in items if item.fault)
+        for (stage, reason), group in groupby(faults):
+            log.warning("dead letters written", stage=stage, reason=reason, records=len(list(group)))
+
+    def _note(self, exc: DependencyAway | None) -> None:
+        away = None if exc is None else f"{type(exc).__name__}: {exc}"
+        if away != self.away:
+            if away is None:
+                log.info("settling again")
+            else:
+                log.warning("cannot settle, waiting", reason=away)
+        self.away = away
+        self._metrics.database_up.set(away is None)
+
+
+def _waits() -> Iterator[float]:
+    """Growing, jittered and bounded."""
+    wait_s = FIRST_WAIT_S
+    while True:
+        yield random.uniform(wait_s / 2, wait_s)  # noqa: S311 -- jitter
+        wait_s = min(wait_s * 2, LONGEST_WAIT_S)

@@ -1,0 +1,230 @@
+"""Settles a batch in one transaction: reads the state of its rows, folds its pushes into it, writes by COPY.
+
+Nothing is locked between reading and writing. A row that exists is replaced only if it is still as it was
+read (`updated_at` tells), and one that does not is inserted; where another transaction was quicker, either
+fails, all is undone, and the batch is read anew. So two workers that hold the same records, one of them a
+zombie, do no harm. See docs/decisions/0004-how-rows-are-stored.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import starmap
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from schemas import rows
+from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
+from worker.batch import Item, Place
+from worker.database import Conflict, Connection, translated
+from worker.fold import RowState
+from worker.normalise import Key, Normalised
+
+SCHEMA = "tccc"
+
+
+class RowChange(Struct):
+    """A row of a batch: as it was read, as it is after the fold, and the push whose content it shows."""
+
+    key: Key
+    state: RowState
+    version: Micros | None  # updated_at as it was read; None: no such row
+    content: Normalised | None = None
+
+
+async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]:
+    """Those items that are not in the ledger yet, in their order."""
+    if not items:
+        return []
+    with translated():
+        found = await connection.fetch(
+            _SETTLED,
+            sorted({item.origin.partition for item in items}),
+            min(item.origin.offset for item in items),
+            max(item.origin.offset for item in items),
+            min(item.envelope.received_at_us for item in items),
+            max(item.envelope.received_at_us for item in items),
+        )
+    if not found:
+        return list(items)
+    places: set[Place] = set(starmap(_place, found))
+    return [item for item in items if item.place not in places]
+
+
+async def settle(connection: Connection, items: Sequence[Item]) -> list[LedgerRow]:
+    """Store a batch of unsettled items, whole or not at all; returns its ledger rows.
+
+    Raises Conflict (read anew and try again), DatabaseAway, or Refused if the database refuses some value.
+    """
+    with translated():
+        async with connection.transaction():
+            changes = await _read_rows(connection, items)
+            forgotten = await _forgotten(connection, items, changes)
+            ledger = _fold(items, changes, forgotten)
+            for action, table in TABLES.items():
+                changed = [change for change in changes[action].values() if change.state.changed]
+                if changed:
+                    await _write(connection, table, changed)
+            await _copy(connection, "push", LedgerRow.__struct_fields__, map(msgspec.structs.astuple, ledger))
+    return ledger
+
+
+def _fold(
+    items: Sequence[Item], changes: dict[str, dict[Key, RowChange]], forgotten: set[Place]
+) -> list[LedgerRow]:
+    ledger = []
+    for item in items:
+        outcome: Outcome = "dead"
+        if item.normalised is not None:
+            change = changes[item.normalised.action][item.normalised.key]
+            outcome = "duplicate" if item.place in forgotten else change.state.apply(item.push)
+            if outcome == "applied":
+                change.content = item.normalised
+        ledger.append(item.settled(outcome))
+    return ledger
+
+
+async def _read_rows(connection: Connection, items: Sequence[Item]) -> dict[str, dict[Key, RowChange]]:
+    """The rows that a batch touches, sorted by key: writers that meet do so in one order."""
+    keys: dict[str, set[Key]] = {action: set() for action in TABLES}
+    for item in items:
+        if item.normalised is not None:
+            keys[item.normalised.action].add(item.normalised.key)
+    changes: dict[str, dict[Key, RowChange]] = {}
+    for action, table in TABLES.items():
+        found = {key: RowChange(key, RowState.absent(), None) for key in sorted(keys[action])}
+        changes[action] = found
+        if found:
+            sessions = sorted({key[0] for key in found})
+            for record in await connection.fetch(_STATES[table.name], sessions):
+                values = tuple(record)
+                change = found.get(values[: len(table.key)])
+                if change is not None:
+                    change.version, *stored = values[len(table.key) :]
+                    change.state = RowState.read(Provenance(*stored))
+    return changes
+
+
+async def _forgotten(
+    connection: Connection, items: Sequence[Item], changes: dict[str, dict[Key, RowChange]]
+) -> set[Place]:
+    """Retries of pushes so old that their row no longer remembers them, but the ledger does."""
+    doubtful = []
+    for item in items:
+        if item.normalised is not None:
+            state = changes[item.normalised.action][item.normalised.key].state
+            if state.may_have_forgotten and item.envelope.push_id not in state.known:
+                doubtful.append(item)
+    if not doubtful:
+        return set()
+    found = await connection.fetch(_KNOWN, [item.session_id for item in doubtful])
+    known = {tuple(record) for record in found}
+    return {
+        item.place
+        for item in doubtful
+        if (item.session_id, item.envelope.action, item.envelope.push_id) in known
+    }
+
+
+async def _write(connection: Connection, table: Table, changed: Sequence[RowChange]) -> None:
+    remembered = [change for change in changed if change.content is None]
+    shown = [change for change in changed if change.content is not None]
+    replaced = [change for change in shown if change.version is not None]
+    for change in remembered:
+        provenance = change.state.provenance()
+        await _expect_one(
+            connection,
+            _REMEMBER[table.name],
+            *change.key,
+            change.version,
+            provenance.earlier_push_ids,
+            provenance.earlier_received_at,
+        )
+    if replaced:
+        await _remove(connection, table, replaced)
+    columns = (*table.row.__struct_fields__, *Provenance.__struct_fields__)
+    await _copy(connection, table.name, columns, [_values(change) for change in shown])
+    if table.row is rows.Call:
+        await _write_participants(connection, shown, replaced)
+
+
+async def _write_participants(
+    connection: Connection, shown: Sequence[RowChange], replaced: Sequence[RowChange]
+) -> None:
+    if replaced:
+        sessions = [change.key[0] for change in replaced]
+        await connection.execute("DELETE FROM tccc.call_participant WHERE session_id = ANY($1)", sessions)
+    participants = [
+        msgspec.structs.astuple(participant)
+        for change in shown
+        if change.content is not None
+        for participant in change.content.participants
+    ]
+    await _copy(connection, "call_participant", rows.CallParticipant.__struct_fields__, participants)
+
+
+def _values(change: RowChange) -> tuple[Any, ...]:
+    assert change.content is not None
+    provenance = change.state.provenance()
+    return msgspec.structs.astuple(change.content.row) + msgspec.structs.astuple(provenance)
+
+
+async def _remove(connection: Connection, table: Table, replaced: Sequence[RowChange]) -> None:
+    parts = [list(part) for part in zip(*(change.key for change in replaced), strict=True)]
+    versions = [change.version for change in replaced]
+    status = await connection.execute(_REMOVE[table.name], *parts, versions)
+    if status != f"DELETE {len(replaced)}":
+        raise Conflict("a row changed between reading and writing")
+
+
+async def _expect_one(connection: Connection, statement: str, *values: Any) -> None:
+    if await connection.execute(statement, *values) != "UPDATE 1":
+        raise Conflict("a row changed between reading and writing")
+
+
+async def _copy(
+    connection: Connection, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
+) -> None:
+    records = list(records)
+    if records:
+        await connection.copy_records_to_table(
+            table, schema_name=SCHEMA, columns=list(columns), records=records
+        )
+
+
+def _place(partition: int, offset: int, received_at: Micros) -> Place:
+    return (partition, offset, received_at)
+
+
+def _states(table: Table) -> str:
+    columns = ", ".join((*table.key, "updated_at", *Provenance.__struct_fields__))
+    return f"SELECT {columns} FROM tccc.{table.name} WHERE session_id = ANY($1)"  # noqa: S608 -- our own names
+
+
+def _remove_sql(table: Table) -> str:
+    names = ", ".join((*table.key, "updated_at"))
+    arrays = ", ".join([f"${n}::text[]" for n in range(1, len(table.key) + 1)])
+    same = " AND ".join(f"t.{name} = v.{name}" for name in (*table.key, "updated_at"))
+    return (
+        f"DELETE FROM tccc.{table.name} t"  # noqa: S608 -- our own names
+        f" USING unnest({arrays}, ${len(table.key) + 1}::timestamptz[]) AS v({names}) WHERE {same}"
+    )
+
+
+def _remember_sql(table: Table) -> str:
+    n = len(table.key)
+    same = " AND ".join(f"{name} = ${i}" for i, name in enumerate((*table.key, "updated_at"), 1))
+    return (
+        f"UPDATE tccc.{table.name} SET earlier_push_ids = ${n + 2}, earlier_received_at = ${n + 3},"  # noqa: S608
+        f" updated_at = clock_timestamp() WHERE {same}"
+    )
+
+
+_STATES = {table.name: _states(table) for table in TABLES.values()}
+_REMOVE = {table.name: _remove_sql(table) for table in TABLES.values()}
+_REMEMBER = {table.name: _remember_sql(table) for table in TABLES.values()}
+_SETTLED = """
+SELECT kafka_partition, kafka_offset, received_at FROM tccc.push
+WHERE kafka_partition = ANY($1) AND kafka_offset BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5
+"""
+_KNOWN = "SELECT session_id, action, push_id FROM tccc.push WHERE session_id = ANY($1)"
