@@ -47,12 +47,12 @@ async def serve(settings: Settings) -> None:
         url = await stack.enter_async_context(
             admin_server(settings.admin_listen or DEFAULT_ADMIN, ready=ready, registry=metrics.registry)
         )
-        log.info("worker started", admin=url, group=settings.kafka_group)
+        log.info("started", role="worker", admin=url, group=settings.kafka_group)
         if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
             return
         stack.push_async_callback(consumer.stop)
         await _run(loop, consumer, settings, stop)
-        log.info("worker stopping")
+        log.info("stopping", role="worker")
 
 
 async def _run(loop: Loop, consumer: Consumer, settings: Settings, stop: Stop) -> None:

@@ -29,7 +29,7 @@ async def maintain(connection: Connection, *, ledger_days: int) -> list[str]:
                 await connection.execute(f"DROP TABLE tccc.{_name(day)}")
                 done.append(f"dropped {_name(day)}")
             await connection.execute(
-                "DELETE FROM tccc.push_default WHERE received_at < $1", _midnight_us(oldest)
+                "DELETE FROM tccc.push_default WHERE settled_at < $1", _midnight_us(oldest)
             )
     return done
 

@@ -1,0 +1,67 @@
+"""HTTP as bytes: what a well-behaved client library would never send, and what comes back."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+DEADLINE_S = 30.0
+
+
+class Answered(NamedTuple):
+    """An answer off the wire; `body` is its JSON, or None where there is no body."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class Wire:
+    """One connection to a receiver."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, raw: bytes) -> None:
+        self._writer.write(raw)
+        await self._writer.drain()
+
+    async def answer(self, *, to_head: bool = False) -> Answered | None:
+        """The next answer, or None if the connection is closed without one."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+                status_line, *lines = head.split("\r\n")[:-2]
+                headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
+                size = 0 if to_head else int(headers.get("content-length", "0"))
+                content = await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        return Answered(int(status_line.split()[1]), headers, json.loads(content) if content else None)
+
+    async def closed(self) -> bool:
+        """Wait until the other side closes, having sent nothing more."""
+        async with asyncio.timeout(DEADLINE_S):
+            try:
+                return await self._reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+    async def ask(self, raw: bytes) -> Answered | None:
+        await self.send(raw)
+        return await self.answer()
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except ConnectionError:
+            pass
