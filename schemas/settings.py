@@ -94,6 +94,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stuck_s: Annotated[
         float, Meta(gt=0, description="a worker without progress for so long, with records waiting, exits")
     ] = 300.0
+    dead_max_ratio: Annotated[
+        float,
+        Meta(gt=0, le=1, description="a worker pauses when more of its records than this turn out dead"),
+    ] = 0.5
+    replay_max: Annotated[Positive, Meta(description="times that one dead letter may be replayed")] = 3
     ledger_days: Annotated[
         Positive, Meta(description="days the ledger keeps; must exceed the topic's retention")
     ] = 35

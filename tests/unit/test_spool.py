@@ -288,18 +288,21 @@ async def test_the_drainer_waits_for_kafka_and_backs_off_while_it_refuses(tmp_pa
     async with opened(tmp_path) as spool:
         records = [make_record(number) for number in range(100)]
         await put_all(spool, records)
-        sink, ready, refused = Sink(), [False], [0]
+        sink, asked, refused = Sink(), [0], [0]
+
+        def ready() -> bool:
+            asked[0] += 1
+            if asked[0] <= 2:
+                assert sink.records == []
+            return asked[0] > 2
 
         def refuse(record: Record) -> bool:
             refused[0] += 1
             return refused[0] <= 30
 
         sink.refuses = refuse
-        drainer = Drainer(spool, sink.publish, kafka_ready=lambda: ready[0], rate_per_s=100)
+        drainer = Drainer(spool, sink.publish, kafka_ready=ready, rate_per_s=400)
         drainer.start()
-        await asyncio.sleep(0.3)
-        assert sink.records == []
-        ready[0] = True
         await until(lambda: len(sink.records) == 100)
         assert sorted(sink.records, key=records.index) == records
         await drainer.stop()
@@ -487,6 +490,35 @@ def test_without_a_database_its_log_is_salvaged_once(
     assert published
     assert all(record in RECORDS for record in published)
     assert asyncio.run(drain_folder(case.folder)) == ([], 1)
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+async def test_damage_to_a_file_in_use_costs_only_what_is_damaged(tmp_path: Path, taken_over: bool) -> None:
+    records = [make_record(number, 2500) for number in range(2500)]  # more than SQLite caches
+    async with opened(tmp_path, max_bytes=16 * 2**20) as spool:
+        await put_all(spool, records)
+        if not taken_over:
+            spoil(tmp_path, records[1000].value)
+            drained = await drain_all(spool)
+    if taken_over:
+        async with opened(tmp_path) as spool:
+            await spool.adopt()
+            assert spool.status().records == len(records)
+            spoil(tmp_path, records[1000].value)
+            drained = await drain_all(spool)
+    assert drained == records[:1000] + records[1001:]
+    assert [file.salvaged for file in inspect(tmp_path)] == [True]
+
+
+def spoil(directory: Path, value: bytes) -> None:
+    """Flip a bit of a value wherever it lies."""
+    for path in directory.glob("*.db*"):
+        data, at = path.read_bytes(), 0
+        while (at := data.find(value, at)) >= 0:
+            with path.open("r+b") as file:
+                file.seek(at + 100)
+                file.write(bytes([data[at + 100] ^ 1]))
+            at += 1
 
 
 def test_files_of_one_stem_are_listed_together(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from runtime.logs import configure
+from schemas.errors import BrokerAway
+from schemas.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Settings(log_format="json"))
+    structlog.get_logger("here").warning("happened", records=3)
+    logging.getLogger("a.library").warning("said %s", "so")
+    ours, theirs = logged(capsys)
+    assert {name: ours[name] for name in ("event", "records", "level", "logger")} == {
+        "event": "happened",
+        "records": 3,
+        "level": "warning",
+        "logger": "here",
+    }
+    assert (theirs["event"], theirs["logger"]) == ("said so", "a.library")
+
+
+def test_an_exception_is_told_by_type_and_place_not_by_its_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure(Settings(log_format="json"))
+    for error in (ValueError("number 008613800138000"), BrokerAway("not confirmed")):
+        try:
+            raise error
+        except (ValueError, BrokerAway):
+            structlog.get_logger("here").exception("failed")
+            logging.getLogger("a.library").exception("failed too")
+    lines = logged(capsys)
+    assert [line["error"] for line in lines] == ["ValueError"] * 2 + ["BrokerAway"] * 2
+    assert [line.get("detail") for line in lines] == [None, None, "not confirmed", "not confirmed"]
+    assert all("test_logs.py" in line["at"] for line in lines)
+    assert "0086138" not in json.dumps(lines)
+
+
+def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Settings(log_format="json", log_level="error"))
+    structlog.get_logger("here").warning("quiet")
+    assert logged(capsys) == []
