@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test coverage check format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,6 +22,11 @@ run: setup  ## the whole pipeline on this machine, until Ctrl-C
 
 test: setup  ## every test, on real Kafka and Postgres
 	@$(BIN)/python -m pytest $(ARGS)
+
+coverage: setup  ## the tests, and which lines they run, processes of their own included
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report --fail-under=90
 
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from schemas.settings import Settings
 from tests.conftest import wait_until
-from tests.contract.http_cases import GOOD, request
+from tests.contract.http_cases import CHUNKED, GOOD, body, chunks, request
 from tests.contract.reading import read_topic
 from tests.contract.test_http import port_of
 from tests.contract.wire import connected
@@ -27,7 +27,7 @@ async def test_sigterm_drains(topics: Settings) -> None:
             assert (await late.ask(request())).status == 200  # type: ignore[union-attr]
             whole = request()
             await slow.send(whole[:-5])
-            await wait_until(lambda: _in_flight(role, 1))
+            await wait_until(lambda: _shows(role, "tccc_receiver_in_flight 1.0"))
 
             role.process.send_signal(signal.SIGTERM)
             await role.event("stopping")
@@ -125,8 +125,8 @@ async def test_receivers_share_a_port(topics: Settings) -> None:
         assert answered.status == 200
 
 
-async def _in_flight(role: Role, count: int) -> bool:
-    return f"tccc_receiver_in_flight {count}.0" in (await role.admin("/metrics"))[1]
+async def _shows(role: Role, line: str) -> bool:
+    return line in (await role.admin("/metrics"))[1]
 
 
 def _listens(port: int) -> bool:
@@ -135,3 +135,31 @@ def _listens(port: int) -> bool:
     except ConnectionError:
         return False
     return True
+
+
+async def test_large_bodies_and_the_bound_on_them(topics: Settings) -> None:
+    """Bodies far beyond a socket's buffer pass; those that would be too many bytes at once get 503."""
+    large = body(Uui="x" * (2**20 - len(body(Uui=""))))
+    parts = [large[at : at + 9000] for at in range(0, len(large), 9000)]
+    whole = request(sent=large)
+    chunked = request(sent=chunks(*parts), framing=CHUNKED)
+    settings = replace(topics, max_in_flight_bytes=2**20, ack_timeout_s=20.0)
+    async with running("receiver", settings) as role:
+        await role.event("kafka_connected")
+        port = await port_of(role)
+        async with connected(port) as wire:
+            answers = [await wire.ask(raw) for raw in (whole, chunked)]
+            assert [one and one.status for one in answers] == [200, 200]
+        async with connected(port) as slow, connected(port) as other:
+            await slow.send(whole[:-1])
+            await wait_until(lambda: _shows(role, "in_flight_bytes 1.048575e+06"))
+            answered = await other.ask(request())
+            assert answered is not None
+            assert (answered.status, answered.body["ErrCode"]) == (503, 50301)
+            await slow.send(whole[-1:])
+            answered = await slow.answer()
+            assert answered is not None
+            assert answered.status == 200
+            assert (await other.ask(request())).status == 200  # type: ignore[union-attr]
+    published = [one.value for one in await read_topic(settings, settings.kafka_topic)]
+    assert published.count(large) == 3

@@ -1,0 +1,29 @@
+"""`python -m receiver`: one receiver, from the environment, until a signal."""
+
+import os
+import sys
+
+import uvloop
+
+from receiver.app import serve
+from runtime.logs import configure
+from schemas.errors import OperatorError, SettingsError
+from schemas.settings import load
+
+
+def main() -> int:
+    try:
+        settings = load(os.environ)
+        configure(settings)
+        uvloop.run(serve(settings))
+    except SettingsError as exc:
+        print(f"tccc: {exc}", file=sys.stderr)
+        return 2
+    except OperatorError as exc:
+        print(f"tccc: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Every HTTP answer of the receiver, in one table, each written once as bytes and shared by all requests."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.web import BaseRequest, StreamResponse
+
+RETRY_AFTER_S = 5
+
+
+class Answer(StreamResponse):
+    """A response that is nothing but bytes, so that one object answers any number of requests.
+
+    aiohttp's own Response would build its headers anew each time, several microseconds a push.
+    """
+
+    def __init__(self, status: HTTPStatus, code: int, message: str, headers: Mapping[str, str]) -> None:
+        super().__init__(status=status)
+        self._leaves_open = headers.get("Connection") != "close"
+        body = json.dumps({"ErrMsg": message, "ErrCode": code}).encode()
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+        self._head_bytes = "\r\n".join(lines).encode()
+        self._all_bytes = self._head_bytes + body
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._leaves_open
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        """Write it all; aiohttp calls this once a request. Raises ConnectionResetError if nobody listens."""
+        protocol = request.protocol
+        transport = protocol.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        transport.write(self._head_bytes if request.method == "HEAD" else self._all_bytes)
+        if protocol.writing_paused:
+            await request.writer.drain()
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write after `prepare`."""
+
+
+class Reply:
+    """One row of the table: an answer that leaves the connection open, and its twin that closes it."""
+
+    __slots__ = ("_close", "_keep", "outcome", "status")
+
+    def __init__(self, outcome: str, status: HTTPStatus, code: int, message: str, **headers: str) -> None:
+        self.outcome = outcome
+        self.status = status
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        closing = {**named, "Connection": "close"}
+        self._close = Answer(status, code, message, closing)
+        self._keep = self._close if "Connection" in named else Answer(status, code, message, named)
+
+    def answer(self, *, close: bool) -> Answer:
+        return self._close if close else self._keep
+
+
+_S = HTTPStatus
+_RETRY = str(RETRY_AFTER_S)
+
+TAKEN = Reply("taken", _S.OK, 0, "ok")
+SPOOLED = Reply("spooled", _S.OK, 0, "ok")
+DEAD = Reply("dead", _S.OK, 0, "ok")  # too large for the topic: kept as a dead letter, so it is not lost
+MALFORMED = Reply("malformed", _S.BAD_REQUEST, 40000, "malformed HTTP", Connection="close")
+NOT_JSON = Reply("not-json", _S.BAD_REQUEST, 40001, "the body is not a JSON object in UTF-8")
+BAD_SESSION_ID = Reply("bad-session-id", _S.BAD_REQUEST, 40002, "SessionId is missing or not a usable string")
+BAD_ACTION = Reply("bad-action", _S.BAD_REQUEST, 40003, "action or version is missing, repeated or unknown")
+UNAUTHORIZED = Reply(
+    "unauthorized", _S.UNAUTHORIZED, 40101, "credentials are missing or wrong", WWW_Authenticate="Basic"
+)
+FORBIDDEN = Reply("forbidden", _S.FORBIDDEN, 40301, "SdkAppId is not one that may push here")
+NOT_FOUND = Reply("not-found", _S.NOT_FOUND, 40401, "no such path")
+NOT_ALLOWED = Reply("not-allowed", _S.METHOD_NOT_ALLOWED, 40501, "only POST is understood", Allow="POST")
+TOO_SLOW = Reply("too-slow", _S.REQUEST_TIMEOUT, 40801, "the body came too slowly", Connection="close")
+TOO_LARGE = Reply(
+    "too-large", _S.REQUEST_ENTITY_TOO_LARGE, 41301, "the body is too large", Connection="close"
+)
+ENCODED = Reply("encoded", _S.UNSUPPORTED_MEDIA_TYPE, 41501, "the body must not be encoded")
+TOO_MANY = Reply("too-many", _S.TOO_MANY_REQUESTS, 42901, "too many requests", Retry_After=_RETRY)
+UNAVAILABLE = Reply(
+    "unavailable", _S.SERVICE_UNAVAILABLE, 50301, "cannot take pushes now", Retry_After=_RETRY
+)

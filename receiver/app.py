@@ -1,0 +1,141 @@
+"""Assembles a receiver, serves until asked to stop, and takes it apart in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from receiver.clock import ReceiveClock
+from receiver.intake import Intake
+from receiver.metrics import ReceiverMetrics
+from receiver.publisher import Publisher
+from receiver.pushes import PushTaker
+from receiver.server import PushServer
+from receiver.spool.drainer import Drainer
+from receiver.spool.spool import Spool
+from runtime.admin import admin_server
+from runtime.kafka import client_options
+from runtime.signals import Stop, stop_on_signals
+from schemas.errors import SettingsError
+from schemas.settings import Settings, host_port
+
+DEFAULT_ADMIN_LISTEN = "127.0.0.1:9464"
+BACKLOG = 1024
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings) -> None:
+    """Take pushes until SIGTERM or SIGINT, then drain; a second signal skips the drain time.
+
+    Raises OperatorError if it cannot start; Kafka being away is no reason not to.
+    """
+    stop = stop_on_signals()
+    client_options(settings)  # bad files of keys are found before a socket opens
+    registry = CollectorRegistry()
+    metrics = ReceiverMetrics(registry)
+    clock = ReceiveClock()
+    async with AsyncExitStack() as stack:
+        topics = (settings.kafka_topic, settings.kafka_dead_topic)
+        publisher = await stack.enter_async_context(Publisher(settings, topics))
+        spool = await stack.enter_async_context(_opened(settings)) if settings.spool_dir else None
+        intake = Intake(settings, publisher, spool, clock, metrics)
+        metrics.kafka_connected = lambda: publisher.connected
+        if spool is not None:
+            metrics.spool = spool
+            await stack.enter_async_context(_draining(settings, spool, intake, publisher))
+        server = PushServer(settings, metrics, PushTaker(settings, intake, clock, metrics))
+        ready = _readiness(publisher, spool, stop)
+        admin_url = await stack.enter_async_context(
+            admin_server(settings.admin_listen or DEFAULT_ADMIN_LISTEN, ready=ready, registry=registry)
+        )
+        push_url = await stack.enter_async_context(_listening(settings, server, stop, metrics))
+        if settings.auth == "none":
+            log.warning("anybody_may_push", why="TCCC_AUTH is none")
+        log.info("started", role="receiver", push=push_url, admin=admin_url)
+        await stop.wait()
+        log.info("stopping", role="receiver", drain_s=settings.drain_s)
+    log.info("stopped", role="receiver")
+
+
+def _readiness(publisher: Publisher, spool: Spool | None, stop: Stop) -> Callable[[], Awaitable[str | None]]:
+    async def ready() -> str | None:
+        if stop.requested.is_set():
+            return "stopping"
+        if publisher.connected or (spool is not None and not spool.status().full):
+            return None
+        return "Kafka is away" if spool is None else "Kafka is away and the spool takes nothing"
+
+    return ready
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Spool]:
+    spool = await Spool.open(Path(settings.spool_dir), max_bytes=settings.spool_max_bytes)
+    try:
+        yield spool
+    finally:
+        await spool.close()
+
+
+@asynccontextmanager
+async def _draining(
+    settings: Settings, spool: Spool, intake: Intake, publisher: Publisher
+) -> AsyncIterator[None]:
+    drainer = Drainer(
+        spool,
+        intake.publish_all,
+        kafka_ready=lambda: publisher.connected,
+        rate_per_s=settings.spool_drain_per_s,
+    )
+    drainer.start()
+    try:
+        yield
+    finally:
+        await drainer.stop()
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings, server: PushServer, stop: Stop, metrics: ReceiverMetrics
+) -> AsyncIterator[str]:
+    """Accept connections until the block ends; then go on for the drain time, and finish what is in flight."""
+    loop = asyncio.get_running_loop()
+    host, port = host_port(settings.listen)
+    try:
+        listener = await loop.create_server(
+            server, host, port, reuse_port=settings.reuse_port or None, backlog=BACKLOG
+        )
+    except OSError as exc:
+        raise SettingsError(f"TCCC_LISTEN: cannot listen on {settings.listen}: {exc.strerror}") from exc
+    sweeper = asyncio.create_task(server.sweep())
+    try:
+        yield f"http://{host}:{listener.sockets[0].getsockname()[1]}{settings.push_path}"
+        server.draining = True
+        await _first(stop.again.wait(), asyncio.sleep(settings.drain_s))
+    finally:
+        server.refusing = server.draining = True
+        listener.close()
+        await _finish(settings, metrics)
+        sweeper.cancel()
+        await server.shutdown(timeout=1.0)
+
+
+async def _finish(settings: Settings, metrics: ReceiverMetrics) -> None:
+    """Wait for the requests in flight, each of which has its own time-outs."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.body_timeout_s + 2 * settings.ack_timeout_s + 1
+    while metrics.in_flight and loop.time() < deadline:  # noqa: ASYNC110 -- an event would cost on each push
+        await asyncio.sleep(0.01)
+    if metrics.in_flight:
+        log.warning("requests_given_up", requests=metrics.in_flight)
+
+
+async def _first(*works: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

@@ -1,0 +1,184 @@
+"""The HTTP side: takes requests off the wire, checks what comes before the body, reads it, hands it on."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp.web import BaseRequest, Server
+from msgspec import Struct
+
+from receiver import answers
+from receiver.admission import Route, route
+from receiver.answers import Answer, Reply
+from receiver.connection import BodyCutShort, Connection
+from receiver.metrics import ReceiverMetrics
+from schemas.settings import Settings
+
+KEEPALIVE_S = 75.0
+MAX_LINE_BYTES = 8192
+# How long the rest of a request that was refused early is read, so that its client sees the answer.
+LINGER_S = 1.0
+READ_BUFFER_BYTES = 64 * 1024
+SWEEP_EVERY_S = 1.0
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Push(Struct, frozen=True, gc=False):
+    """A whole request that passed all checks which need no body."""
+
+    target: Route
+    push_id: str | None
+    body: bytes
+
+
+Take = Callable[[Push], Awaitable[Reply]]
+Authenticate = Callable[[BaseRequest], Reply | None]
+
+
+def no_authentication(_request: BaseRequest) -> Reply | None:
+    """TCCC_AUTH=none: anybody may push."""
+    return None
+
+
+class PushServer(Server):
+    """aiohttp's low-level server: no application, router or middleware on the way of a push."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: ReceiverMetrics,
+        take: Take,
+        authenticate: Authenticate = no_authentication,
+    ) -> None:
+        super().__init__(self._handle)
+        self._path = unquote(settings.push_path)
+        self._settings = settings
+        self._metrics = metrics
+        self._take = take
+        self._authenticate = authenticate
+        self.draining = False  # answers ask their clients to connect anew, elsewhere
+        self.refusing = False  # the drain time is over
+        self._options: dict[str, Any] = {
+            "access_log": None,
+            "auto_decompress": False,
+            "keepalive_timeout": KEEPALIVE_S,
+            "lingering_time": LINGER_S,
+            "max_line_size": MAX_LINE_BYTES,
+            "max_field_size": MAX_LINE_BYTES,
+            "read_bufsize": READ_BUFFER_BYTES,
+        }
+
+    def __call__(self) -> Connection:
+        return Connection(
+            self, loop=asyncio.get_running_loop(), on_malformed=self._note_malformed, **self._options
+        )
+
+    async def sweep(self) -> None:
+        """Close connections whose request head is late; one timer for all of them. Runs until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            deadline = loop.time() - self._settings.head_timeout_s
+            for connection in self.connections:
+                if isinstance(connection, Connection):
+                    connection.close_if_head_is_late(deadline)
+            await asyncio.sleep(min(SWEEP_EVERY_S, self._settings.head_timeout_s / 4))
+
+    def _note_malformed(self) -> None:
+        self._metrics.answered("unknown", answers.MALFORMED.outcome)
+
+    async def _handle(self, request: BaseRequest) -> Answer:
+        metrics = self._metrics
+        metrics.in_flight += 1
+        try:
+            target = route(request.raw_path)
+            reply = self._refuse_early(request, target) or await self._receive(request, target)
+        finally:
+            metrics.in_flight -= 1
+        metrics.answered(target.action, reply.outcome)
+        # HTTP/1.0 keeps no connection unless that is said in the answer: not worth a third kind of answer.
+        # What follows a CONNECT is no HTTP.
+        close = (
+            self.draining
+            or not request.keep_alive
+            or request.version.minor == 0
+            or request.method == "CONNECT"
+        )
+        return reply.answer(close=close)
+
+    def _refuse_early(self, request: BaseRequest, target: Route) -> Reply | None:
+        """What is decided before the body is read, in the contract's order."""
+        if target.path != self._path:
+            return answers.NOT_FOUND
+        if request.method != "POST":
+            return answers.NOT_ALLOWED
+        if self.refusing:
+            return answers.UNAVAILABLE
+        return self._authenticate(request) or self._refuse_by_headers(request)
+
+    def _refuse_by_headers(self, request: BaseRequest) -> Reply | None:
+        headers = request.headers
+        if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+            return answers.ENCODED
+        if headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+            return answers.ENCODED
+        if int(headers.get("Content-Length") or 0) > self._settings.max_body_bytes:
+            return answers.TOO_LARGE
+        return None
+
+    async def _receive(self, request: BaseRequest, target: Route) -> Reply:
+        held = _Held()
+        try:
+            body = await self._read(request, held)
+            if len(body) > self._settings.max_body_bytes:
+                return answers.TOO_LARGE
+            started = time.perf_counter()
+            reply = await self._take(Push(target, request.headers.get("X-TCCC-PUSH-UUID"), body))
+            self._metrics.acknowledged(time.perf_counter() - started)
+        except TimeoutError:
+            return answers.TOO_SLOW
+        except (BodyCutShort, OSError):
+            return answers.MALFORMED
+        except _NoRoom:
+            return answers.UNAVAILABLE
+        finally:
+            self._metrics.in_flight_bytes -= held.bytes
+        return reply
+
+    async def _read(self, request: BaseRequest, held: "_Held") -> bytes:
+        """The body, or a little more of it than the limit. Raises TimeoutError, BodyCutShort, OSError, _NoRoom."""
+        content = request.content
+        if content.is_eof():  # as good as always: it came with its head
+            body = content.read_nowait()
+            self._hold(len(body), held)
+            return body
+        if request.transport is None:
+            raise ConnectionResetError
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            request.transport.write(CONTINUE)
+        parts: list[bytes] = []
+        async with asyncio.timeout(self._settings.body_timeout_s):
+            while held.bytes <= self._settings.max_body_bytes and (part := await content.readany()):
+                self._hold(len(part), held)
+                parts.append(part)
+        return b"".join(parts)
+
+    def _hold(self, size: int, held: "_Held") -> None:
+        """Count bytes that are in memory because of a request, until it is answered."""
+        if self._metrics.in_flight_bytes + size > self._settings.max_in_flight_bytes:
+            raise _NoRoom
+        self._metrics.in_flight_bytes += size
+        held.bytes += size
+
+
+class _Held:
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class _NoRoom(Exception):  # noqa: N818 -- a state of affairs, never leaves this module
+    pass

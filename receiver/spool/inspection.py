@@ -1,0 +1,72 @@
+"""A view of a spool folder from outside, for a person: reads raw bytes, and disturbs no owner.
+
+Of a file in use the numbers are those of a moment, about: what was drained out of turn still counts.
+"""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from receiver.spool.folder import list_files, size_of
+from receiver.spool.frame import Framer
+from receiver.spool.lease import is_owned
+from schemas.errors import OperatorError
+
+
+class SpoolFile(Struct, frozen=True, kw_only=True):
+    """`bytes` are those on the disk, its log included; `oldest_us` is µs since the epoch, None if it is empty."""
+
+    name: str
+    records: int
+    bytes: int
+    oldest_us: int | None
+    owned: bool
+    corrupt: bool
+    salvaged: bool
+
+
+def inspect(directory: Path) -> list[SpoolFile]:
+    """Every spool file of the folder, in order of name. Reads all of them: seconds for gigabytes."""
+    try:
+        found = list_files(directory)
+        return [
+            _view(directory, stem, paths, corrupt=corrupt, salvaged=salvaged)
+            for stem, files in sorted(found.items())
+            for paths, corrupt, salvaged in (
+                (files.live, False, False),
+                (files.aside, True, False),
+                (files.salvaged, True, True),
+            )
+            if paths
+        ]
+    except OSError as exc:
+        raise OperatorError(f"{directory} cannot be read: {exc.strerror}") from exc
+
+
+def _view(directory: Path, stem: str, paths: list[Path], *, corrupt: bool, salvaged: bool) -> SpoolFile:
+    records, oldest_us = _count(stem, paths)
+    return SpoolFile(
+        name=paths[0].name,
+        records=records,
+        bytes=sum(size_of(path) for path in paths),
+        oldest_us=oldest_us,
+        owned=is_owned(directory, stem),
+        corrupt=corrupt,
+        salvaged=salvaged,
+    )
+
+
+def _count(stem: str, paths: list[Path]) -> tuple[int, int | None]:
+    """How many records the files hold that were not drained, and when the oldest came."""
+    floor, found = 0, dict[int, int]()
+    framer = Framer(stem)
+    for path in paths:
+        for part in framer.scan(path):
+            if part is None:
+                continue
+            if part.count == 0:
+                floor = max(floor, part.number)
+            elif part.index == 0:
+                found[part.number] = part.at_us
+    left = [at_us for number, at_us in found.items() if number > floor]
+    return len(left), min(left, default=None)
