@@ -25,7 +25,8 @@ test: setup  ## every test, on real Kafka and Postgres
 
 coverage: setup  ## the tests, and which lines they run, processes of their own included
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=90
 
 check: setup  ## format, lint, types, import rules

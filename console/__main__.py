@@ -1,6 +1,7 @@
 """The `tccc` command: finds the verb, and turns every error into one clear line and an exit status."""
 
 import importlib
+import logging
 import sys
 from typing import Any, NoReturn
 
@@ -18,9 +19,14 @@ VERBS = {
     "migrate": "console.migrate",
     "topics": "console.topics",
     "send": "console.send",
-    "status": "console.status",
+    "status": "console.status.command",
+    "audit": "console.audit.command",
+    "dead": "console.dead.command",
+    "trace": "console.trace",
+    "rewind": "console.rewind",
+    "spool": "console.spool",
     "config": "console.config",
-    "doctor": "console.doctor",
+    "doctor": "console.doctor.command",
 }
 
 
@@ -47,6 +53,7 @@ def tccc() -> None:
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
+    logging.getLogger().addHandler(logging.NullHandler())  # a verb tells itself what libraries would log
     try:
         status: Any = tccc.main(args=argv, prog_name="tccc", standalone_mode=False)
     except click.ClickException as exc:

@@ -12,22 +12,24 @@ from deploy.local.state import StackState, read_state
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load
 
-DEFAULT_ADMIN_URLS = ("http://127.0.0.1:9464", "http://127.0.0.1:9465")
+DEFAULT_RECEIVERS = ("http://127.0.0.1:9464",)
+DEFAULT_WORKERS = ("http://127.0.0.1:9465",)
+_ADDRESSES = ("TCCC_KAFKA_BOOTSTRAP", "TCCC_DATABASE_URL", "TCCC_DATABASE_URL_FILE")
+# What another Kafka or database needs must not reach the stack's own.
+_NOT_OF_A_STACK = ("TCCC_KAFKA_SECURITY_PROTOCOL", "TCCC_KAFKA_SASL_", "TCCC_KAFKA_SSL_", "TCCC_DATABASE_URL")
 
 
 class Target(Struct, frozen=True):
-    """`stack` is there if the addresses are those of a `tccc up` that is running."""
+    """`stack` is there if the addresses are those of a `tccc up` that is running.
+
+    `known` says that there should be a process at each admin URL: they are a running stack's, or were given.
+    """
 
     settings: Settings
     stack: StackState | None
-
-    @property
-    def receiver_admin_urls(self) -> list[str]:
-        return list(self.stack.receiver_admin_urls) if self.stack else [DEFAULT_ADMIN_URLS[0]]
-
-    @property
-    def worker_admin_urls(self) -> list[str]:
-        return list(self.stack.worker_admin_urls) if self.stack else [DEFAULT_ADMIN_URLS[1]]
+    receiver_admin_urls: tuple[str, ...]
+    worker_admin_urls: tuple[str, ...]
+    known: bool
 
 
 def home_option(command: Any) -> Any:
@@ -42,7 +44,19 @@ def home_option(command: Any) -> Any:
     )(command)
 
 
-def target(home: Path) -> Target:
+def admin_options(command: Any) -> Any:
+    """Add the options that say where processes are; a command gets them as `receiver_admin`, `worker_admin`."""
+    for kind, default in (("worker", DEFAULT_WORKERS), ("receiver", DEFAULT_RECEIVERS)):
+        command = click.option(
+            f"--{kind}-admin",
+            metavar="URL",
+            multiple=True,
+            help=f"Admin URL of a {kind}; may be repeated.  [default: the local stack's, or {default[0]}]",
+        )(command)
+    return command
+
+
+def target(home: Path, receiver_admin: tuple[str, ...] = (), worker_admin: tuple[str, ...] = ()) -> Target:
     """Addresses by precedence: --home as a flag, the environment, a stack running in the default home."""
     environ = dict(os.environ)
     source = click.get_current_context().get_parameter_source("home")
@@ -50,9 +64,28 @@ def target(home: Path) -> Target:
     if source is ParameterSource.COMMANDLINE:
         if stack is None:
             raise OperatorError(f"no stack is running in {home}: start one with 'tccc up --home {home}'")
-    elif "TCCC_KAFKA_BOOTSTRAP" in environ or "TCCC_DATABASE_URL" in environ:
+    elif any(name in environ for name in _ADDRESSES):
         stack = None
+    receivers, workers = receiver_admin, worker_admin
     if stack is not None:
-        environ |= {"TCCC_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "TCCC_DATABASE_URL": stack.database_url}
-        environ.pop("TCCC_DATABASE_URL_FILE", None)
-    return Target(load(environ), stack)
+        environ = stack_environ(environ, stack, home)
+        receivers = receivers or tuple(stack.receiver_admin_urls)
+        workers = workers or tuple(stack.worker_admin_urls)
+    return Target(
+        load(environ),
+        stack,
+        receivers or (() if worker_admin or stack else DEFAULT_RECEIVERS),
+        workers or (() if receiver_admin or stack else DEFAULT_WORKERS),
+        known=bool(stack or receiver_admin or worker_admin),
+    )
+
+
+def stack_environ(environ: dict[str, str], stack: StackState, home: Path) -> dict[str, str]:
+    """Give the environment as `tccc up` hands it to the roles of this stack."""
+    handed = {name: value for name, value in environ.items() if not name.startswith(_NOT_OF_A_STACK)}
+    handed.setdefault("TCCC_TOPIC_REPLICATION", str(min(3, len(stack.kafka_bootstrap.split(",")))))
+    return handed | {
+        "TCCC_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+        "TCCC_DATABASE_URL": stack.database_url,
+        "TCCC_SPOOL_DIR": str(home.resolve() / "spool"),
+    }

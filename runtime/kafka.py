@@ -1,5 +1,7 @@
 """How every Kafka client of the project connects."""
 
+import os
+import socket
 import ssl
 from typing import Any
 
@@ -16,6 +18,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap,
         "security_protocol": settings.kafka_security_protocol,
+        "client_id": f"tccc-{socket.gethostname()}-{os.getpid()}",
     }
     if settings.kafka_security_protocol.startswith("SASL"):
         options |= {

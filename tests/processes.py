@@ -69,7 +69,7 @@ class Role:
 
 @asynccontextmanager
 async def running(module: str, settings: Settings, **extra: str) -> AsyncIterator[Role]:
-    """`python -m receiver` or `python -m worker`; killed at the end of the block if it still runs."""
+    """`python -m receiver` or `python -m worker`; stopped at the end of the block, if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, env=environment(settings) | extra, stderr=asyncio.subprocess.PIPE
     )
@@ -77,7 +77,11 @@ async def running(module: str, settings: Settings, **extra: str) -> AsyncIterato
     try:
         yield role
     finally:
-        await role.stop(signal.SIGKILL)
+        try:
+            await role.stop()
+        except TimeoutError:
+            await role.stop(signal.SIGKILL)
+            raise
 
 
 def environment(settings: Settings) -> dict[str, str]:

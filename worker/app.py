@@ -16,6 +16,7 @@ from worker import ledger, migrate
 from worker.consumer import Consumer
 from worker.database import Database
 from worker.dead_letters import DeadLetters
+from worker.dead_ratio import DeadRatio
 from worker.loop import Loop
 from worker.metrics import Metrics
 from worker.settler import Settler
@@ -37,7 +38,7 @@ async def serve(settings: Settings) -> None:
         stack.callback(database.close)
         dead_letters = DeadLetters(settings)
         stack.push_async_callback(dead_letters.close)
-        settler = Settler(database, dead_letters, metrics)
+        settler = Settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
         loop = Loop(settler, metrics, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
         consumer = Consumer(settings, on_revoked=loop.make_way, on_assigned=metrics.rebalances.inc)
 

@@ -60,7 +60,7 @@ async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
         with translated():
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
             applied = []
-            newest = await _version(connection)
+            newest = await schema_version(connection)
             for migration in migrations():
                 if migration.version > newest:
                     applied.append(migration.name)
@@ -73,7 +73,7 @@ async def check(connection: Connection) -> None:
     """Raise SchemaMismatch if this program and this database do not go together."""
     needed = migrations()[-1].version
     with translated():
-        version = await _version(connection)
+        version = await schema_version(connection)
         if version < needed:
             raise SchemaMismatch(
                 f"the database's schema is at version {version}, this program needs {needed}: run 'tccc migrate'"
@@ -88,7 +88,8 @@ async def check(connection: Connection) -> None:
         )
 
 
-async def _version(connection: Connection) -> int:
+async def schema_version(connection: Connection) -> int:
+    """The newest migration that was applied; 0 if none was."""
     if await connection.fetchval("SELECT to_regclass('tccc.schema_version')") is None:
         return 0
     return int(await connection.fetchval("SELECT coalesce(max(version), 0) FROM tccc.schema_version"))

@@ -7,12 +7,13 @@ from itertools import groupby
 
 import structlog
 
-from schemas.errors import DependencyAway, RecordError
+from schemas.errors import DatabaseAway, DependencyAway, RecordError
 from schemas.rows import LedgerRow
 from worker import store
 from worker.batch import Item
 from worker.database import Conflict, Database, Refused
 from worker.dead_letters import DeadLetters
+from worker.dead_ratio import DeadRatio
 from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,10 @@ MAX_CONFLICTS = 8
 class Settler:
     """`away` is why the last try failed, None while all is well: readiness reads it."""
 
-    def __init__(self, database: Database, dead_letters: DeadLetters, metrics: Metrics) -> None:
+    def __init__(
+        self, database: Database, dead_letters: DeadLetters, metrics: Metrics, dead_ratio: DeadRatio
+    ) -> None:
+        self._dead_ratio = dead_ratio
         self._database = database
         self._dead_letters = dead_letters
         self._metrics = metrics
@@ -58,6 +62,7 @@ class Settler:
         async with self._database.connection() as connection:
             remaining = await store.unsettled(connection, items)
         dead = [item for item in remaining if item.fault is not None]
+        self._dead_ratio.check(len(remaining), len(dead))
         await self._bury(dead)
         await self._store(remaining)
 
@@ -75,7 +80,7 @@ class Settler:
             await self._store(items[:half])
             await self._store(items[half:])
         else:
-            self._metrics.settled(ledger)
+            self._note_settled(ledger)
 
     async def _write(self, items: Sequence[Item]) -> list[LedgerRow]:
         for _ in range(MAX_CONFLICTS):
@@ -91,8 +96,13 @@ class Settler:
 
     async def _give_up(self, item: Item, refused: Refused) -> None:
         dead = item.dead(RecordError("refused-by-database", str(refused)), "store")
+        self._dead_ratio.check(1, 1)
         await self._bury([dead])
-        self._metrics.settled(await self._write([dead]))
+        self._note_settled(await self._write([dead]))
+
+    def _note_settled(self, ledger: Sequence[LedgerRow]) -> None:
+        self._metrics.settled(ledger)
+        self._dead_ratio.note(len(ledger), sum(row.outcome == "dead" for row in ledger))
 
     async def _bury(self, items: Sequence[Item]) -> None:
         await self._dead_letters.publish(items)
@@ -107,9 +117,9 @@ class Settler:
             if away is None:
                 log.info("settling again")
             else:
-                log.warning("cannot settle, waiting", reason=away)
+                log.error("cannot settle, waiting", reason=away)
         self.away = away
-        self._metrics.database_up.set(away is None)
+        self._metrics.database_up.set(not isinstance(exc, DatabaseAway))
 
 
 def _waits() -> Iterator[float]:

@@ -9,78 +9,15 @@ from itertools import chain
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from msgspec.structs import replace
 
-from schemas.envelope import Headers, push_headers
+from schemas.envelope import push_headers
 from schemas.settings import Settings
+from tests.pipeline import Database, Sent, cdr, dead_letters, produce
 from tests.processes import Role, running
-from tests.records import T0_US, body
+from tests.records import T0_US
 
 Until = Callable[..., Awaitable[Any]]
-Sent = tuple[str | None, Headers, bytes]
-
-
-def cdr(n: int, *, session: str | None = None, push_id: str | None = None, **fields: Any) -> Sent:
-    session = session or f"s-{n}"
-    headers = push_headers(b"cdr", b"1", (push_id or f"u{n}").encode(), T0_US + n)
-    return session, headers, body(SessionId=session, Caller=str(n), **fields)
-
-
-async def produce(settings: Settings, sent: Sequence[Sent]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
-    await producer.start()
-    try:
-        futures = [
-            await producer.send(
-                settings.kafka_topic, value=value, key=key.encode() if key else None, headers=headers
-            )
-            for key, headers, value in sent
-        ]
-        await asyncio.gather(*futures)
-    finally:
-        await producer.stop()
-
-
-async def dead_letters(settings: Settings) -> list[ConsumerRecord[Any, Any]]:
-    consumer = AIOKafkaConsumer(
-        settings.kafka_dead_topic, bootstrap_servers=settings.kafka_bootstrap, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(consumer.assignment())
-        letters: list[ConsumerRecord[Any, Any]] = []
-        while True:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                letters += records
-            if len(letters) >= sum(ends.values()):
-                return letters
-    finally:
-        await consumer.stop()
-
-
-class Database:
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.database_url
-
-    async def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(self._url)
-        try:
-            return [tuple(row) for row in await connection.fetch(query)]
-        finally:
-            await connection.close()
-
-    async def execute(self, query: str) -> None:
-        await self.fetch(query)
-
-    async def count(self, table: str) -> int:
-        return int((await self.fetch(f"SELECT count(*) FROM tccc.{table}"))[0][0])
-
-    async def outcomes(self) -> dict[str, int]:
-        return {
-            str(outcome): int(count)
-            for outcome, count in await self.fetch("SELECT outcome, count(*) FROM tccc.push GROUP BY 1")
-        }
 
 
 async def test_records_become_rows_and_poison_becomes_dead_letters(
@@ -97,7 +34,7 @@ async def test_records_become_rows_and_poison_becomes_dead_letters(
     await database.execute("ALTER TABLE tccc.call ADD CONSTRAINT c CHECK (caller <> 'refused')")
     await produce(settings, [cdr(n) for n in range(150)] + poison + [cdr(n) for n in range(150, 300)])
     async with running("worker", settings) as worker:
-        await eventually(lambda: _settled(database, 305))
+        await eventually(lambda: database.has_settled(305))
         assert await database.outcomes() == {"applied": 300, "dead": 5}
         letters = await dead_letters(settings)
         named = {letter.key: dict(letter.headers) for letter in letters}
@@ -133,7 +70,7 @@ async def _starting_again_settles_nothing_anew(
     async with running("worker", replace(settings, kafka_group=settings.kafka_group + "-again")) as worker:
         await eventually(worker.ready)
         await produce(settings, [cdr(1000)])
-        await eventually(lambda: _settled(database, 306))
+        await eventually(lambda: database.has_settled(306))
     after = await database.fetch("SELECT * FROM tccc.push ORDER BY kafka_partition, kafka_offset")
     assert [row for row in after if row[0] != "u1000"] == before
     assert len(await dead_letters(settings)) == 5
@@ -147,7 +84,7 @@ async def test_an_outage_of_the_database_is_waited_out(
     admin = await asyncpg.connect(postgres_url)
     async with running("worker", replace(settings, stuck_s=5)) as worker:
         await produce(settings, [cdr(0)])
-        await eventually(lambda: _settled(database, 1))
+        await eventually(lambda: database.has_settled(1))
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         await produce(settings, [cdr(n) for n in range(1, 50)])
@@ -155,11 +92,31 @@ async def test_an_outage_of_the_database_is_waited_out(
         assert (await worker.admin("/readyz"))[0] == 503
         assert (await worker.admin("/livez"))[0] == 200
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        await eventually(lambda: _settled(database, 50))
+        await eventually(lambda: database.has_settled(50))
         await eventually(worker.ready)
         assert await database.outcomes() == {"applied": 50}
     await admin.close()
     assert await dead_letters(settings) == []
+
+
+async def test_a_worker_does_not_drain_the_topic_into_dead_letters(
+    settings: Settings, eventually: Until
+) -> None:
+    """Where most records would be given up, the fault is not theirs: it pauses until that is mended."""
+    database = Database(settings)
+    await database.execute("ALTER TABLE tccc.call ADD CONSTRAINT mistake CHECK (caller IS NULL) NOT VALID")
+    await produce(settings, [cdr(n) for n in range(400)])
+    async with running("worker", settings) as worker:
+        paused = await worker.event("cannot settle, waiting")
+        assert "TCCC_DEAD_MAX_RATIO" in paused["reason"]
+        assert (await worker.admin("/readyz"))[0] == 503
+        assert (await worker.admin("/livez"))[0] == 200
+        given_up = len(await dead_letters(settings))
+        assert given_up < 200
+        await database.execute("ALTER TABLE tccc.call DROP CONSTRAINT mistake")
+        await eventually(lambda: database.has_settled(400))
+        await eventually(worker.ready)
+    assert await database.outcomes() == {"applied": 400 - given_up, "dead": given_up}
 
 
 async def test_two_workers_share_the_partitions_and_lose_and_double_nothing(
@@ -173,14 +130,14 @@ async def test_two_workers_share_the_partitions_and_lose_and_double_nothing(
             await eventually(worker.ready)
         await eventually(lambda: _shared(workers))
         feeding = asyncio.create_task(_feed(settings, 3000))
-        await eventually(lambda: _settled(database, 500))
+        await eventually(lambda: database.has_settled(500))
         assert await workers[0].stop() == 0
-        await eventually(lambda: _settled(database, 1000))
+        await eventually(lambda: database.has_settled(1000))
         third = await stack.enter_async_context(running("worker", settings))
-        await eventually(lambda: _settled(database, 1500))
+        await eventually(lambda: database.has_settled(1500))
         await workers[1].stop(signal.SIGKILL)
         await feeding
-        await eventually(lambda: _settled(database, 3000), timeout_s=60)
+        await eventually(lambda: database.has_settled(3000), timeout_s=60)
         await eventually(third.ready)
     assert await database.outcomes() == {"applied": 3000}
     assert await database.count("call") == 3000
@@ -200,7 +157,3 @@ async def _shared(workers: Sequence[Role]) -> bool:
         for worker in workers
     ]
     return Counter(chain.from_iterable(newest)) == Counter(range(6)) and all(newest)
-
-
-async def _settled(database: Database, count: int) -> bool:
-    return await database.count("push") >= count

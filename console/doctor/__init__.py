@@ -1,0 +1,1 @@
+"""`tccc doctor`: can each dependency be reached and do its work, with what to do if not."""

@@ -1,0 +1,1 @@
+"""`tccc status`: one screen of what runs, what waits, and what is stored."""
