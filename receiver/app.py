@@ -128,7 +128,7 @@ async def _finish(settings: Settings, metrics: ReceiverMetrics) -> None:
     """Wait for the requests in flight, each of which has its own time-outs."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + settings.body_timeout_s + 2 * settings.ack_timeout_s + 1
-    while metrics.in_flight and loop.time() < deadline:  # noqa: ASYNC110 -- an event would cost on each push
+    while metrics.in_flight and loop.time() < deadline:
         await asyncio.sleep(0.01)
     if metrics.in_flight:
         log.warning("requests_given_up", requests=metrics.in_flight)

@@ -129,6 +129,7 @@ async def tccc(settings: Settings, *words: str) -> Ran:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert "Traceback" not in err.decode(), err.decode()
+    for fault in (b"Traceback", b"ResourceWarning", b"never awaited"):
+        assert fault not in err, err.decode()
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

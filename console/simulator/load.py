@@ -72,7 +72,7 @@ class Load:
             return self._take_up(deliveries, time.perf_counter())
         async with self._turn:  # one connection waits for the next due push, the others wait for their turn
             due = self._began + self._taken_up / rate_per_s
-            while (early_s := due - time.perf_counter()) > 0 and not self._stopped.is_set():  # noqa: ASYNC110 -- waiting for an event with a time-out would cost more than the push
+            while (early_s := due - time.perf_counter()) > 0 and not self._stopped.is_set():
                 await asyncio.sleep(min(early_s, _NAP_S))
             return self._take_up(deliveries, due)
 

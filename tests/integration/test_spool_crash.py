@@ -114,7 +114,7 @@ def drained_before(acks: Path) -> set[str]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 -- another process makes it true
+        while not condition():
             await asyncio.sleep(0.002)
 
 

@@ -92,7 +92,7 @@ async def put_all(spool: Spool, records: Sequence[Record]) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 -- what it waits for has no event
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,1 @@
+"""`tccc dead`: looks at dead letters, publishes them again, or marks them as dropped."""
