@@ -80,7 +80,8 @@ class History:
         self.tail_unread = 0
 
     def in_order(self) -> list[Event]:
-        return sorted(self.events, key=lambda event: (event.at_us, EVENTS.index(event.what)))
+        # Kafka dates records by the millisecond: within one, events stand in the order in which they happen.
+        return sorted(self.events, key=lambda event: (event.at_us // 1000, EVENTS.index(event.what)))
 
     async def look(self) -> None:
         """Takes as long as reading all dead letters does, and for a push id as long as reading the ledger."""

@@ -1,6 +1,7 @@
 """The worker's connection to Postgres, and the one place where the driver's exceptions become ours."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,10 +19,19 @@ CONNECT_TIMEOUT_S = 10.0
 _PG_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in µs since 1970
 # Data exceptions, integrity violations, and limits that a value exceeds (an index row too large): the data's fault.
 _REFUSALS = ("22", "23", "54")
+_COPY_LINE = re.compile(r"COPY \w+, line (\d+)")
 
 
-class Refused(TcccError):  # noqa: N818 -- a verdict on data, caught by who can bisect the batch
-    """The database refuses something in the statement's data; the transaction is undone."""
+class Refused(TcccError):  # noqa: N818 -- a verdict on data, caught by who can take the batch apart
+    """The database refuses something in the statement's data; the transaction is undone.
+
+    `line` counts from 1 among the records of a COPY; None where the database does not tell.
+    """
+
+    def __init__(self, detail: str, line: int | None = None) -> None:
+        super().__init__(detail)
+        self.line = line
+        self.session_id: str | None = None
 
 
 class Conflict(DatabaseAway):
@@ -38,7 +48,7 @@ def translated() -> Iterator[None]:
     except asyncpg.PostgresError as exc:
         sqlstate = exc.sqlstate or ""
         if sqlstate.startswith(_REFUSALS):
-            raise Refused(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
+            raise Refused(f"SQLSTATE {sqlstate} ({type(exc).__name__})", _copy_line(exc)) from exc
         raise DatabaseAway(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
     except (asyncpg.InterfaceError, OSError, TimeoutError) as exc:
         # A value that the driver cannot encode is an InterfaceError too, and a ValueError.
@@ -47,6 +57,12 @@ def translated() -> Iterator[None]:
         raise DatabaseAway(type(exc).__name__) from exc
     except (OverflowError, TypeError, ValueError) as exc:
         raise Refused(type(exc).__name__) from exc
+
+
+def _copy_line(exc: asyncpg.PostgresError) -> int | None:
+    """Where COPY was; the rest of the context quotes data."""
+    match = _COPY_LINE.match(getattr(exc, "context", None) or "")
+    return int(match[1]) if match else None
 
 
 async def connect(url: str) -> Connection:

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
 # A conflict that lasts is none: something of the operator's own (a unique index) refuses the row.
 MAX_CONFLICTS = 8
+# Into how many a refused batch is taken apart: few transactions where one record is bad, small ones where many are.
+PARTS = 8
 
 
 class Settler:
@@ -67,7 +69,7 @@ class Settler:
         await self._store(remaining)
 
     async def _store(self, items: Sequence[Item]) -> None:
-        """Store a batch; where the database refuses it, store its halves, down to the refused record."""
+        """Store a batch; where the database refuses it, store its parts, down to the refused record."""
         if not items:
             return
         try:
@@ -76,9 +78,8 @@ class Settler:
             if len(items) == 1:
                 await self._give_up(items[0], exc)
                 return
-            half = len(items) // 2
-            await self._store(items[:half])
-            await self._store(items[half:])
+            for part in _parts(items, exc.session_id):
+                await self._store(part)
         else:
             self._note_settled(ledger)
 
@@ -120,6 +121,19 @@ class Settler:
                 log.error("cannot settle, waiting", reason=away)
         self.away = away
         self._metrics.database_up.set(not isinstance(exc, DatabaseAway))
+
+
+def _parts(items: Sequence[Item], suspect: str | None) -> list[Sequence[Item]]:
+    """A refused batch in parts: what the database points at alone, else by position.
+
+    Records of different sessions touch different rows, so that only the order within one matters.
+    """
+    suspects = [item for item in items if item.session_id == suspect]
+    rest = [item for item in items if item.session_id != suspect]
+    if not suspects or not rest:
+        suspects, rest = [], list(items)
+    size = max(1, -(-len(rest) // PARTS))
+    return [part for part in (suspects, *(rest[n : n + size] for n in range(0, len(rest), size))) if part]
 
 
 def _waits() -> Iterator[float]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from schemas import rows
 from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
 from worker.batch import Item, Place
-from worker.database import Conflict, Connection, translated
+from worker.database import Conflict, Connection, Refused, translated
 from worker.fold import RowState
 from worker.normalise import Key, Normalised
 
@@ -186,10 +186,17 @@ async def _copy(
     connection: Connection, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
 ) -> None:
     records = list(records)
-    if records:
-        await connection.copy_records_to_table(
-            table, schema_name=SCHEMA, columns=list(columns), records=records
-        )
+    if not records:
+        return
+    try:
+        with translated():
+            await connection.copy_records_to_table(
+                table, schema_name=SCHEMA, columns=list(columns), records=records
+            )
+    except Refused as exc:
+        if exc.line is not None and "session_id" in columns:
+            exc.session_id = records[exc.line - 1][columns.index("session_id")]
+        raise
 
 
 def _place(partition: int, offset: int, received_at: Micros) -> Place:
