@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test coverage check format lock clean
+.PHONY: help setup run test coverage chaos check format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +28,9 @@ coverage: setup  ## the tests, and which lines they run, processes of their own 
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=90
+
+chaos: setup  ## break things on purpose, and account for every push: ARGS="--seed 1 --duration 600"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
