@@ -14,6 +14,7 @@ from tests.chaos.seams import FSYNC_ERROR, SLOW_FSYNC
 from tests.chaos.waiting import until
 
 FIRE_TIMEOUT_S = 20.0
+FSYNC_ERRORS = 3
 FILE_LIMIT_BYTES = 512 * 1024  # beyond what the log of the process, whose limit it is too, has come to
 
 
@@ -119,11 +120,12 @@ async def file_limit(scene: Scene) -> int:
 
 @fault("spool-fsync-error", hold_s=(2, 4))
 async def fsync_error(scene: Scene) -> int:
+    """One at a time: the next file takes the records, so that nothing has to be refused."""
     async with brokers_frozen(scene):
         fired = 0
-        for point in ("before-append", "after-append"):
-            fired += await fire(scene, f"{FSYNC_ERROR}-{point}", times=3)
-            await scene.hold()
+        for point in ("before-append", "after-append") * FSYNC_ERRORS:
+            fired += await fire(scene, f"{FSYNC_ERROR}-{point}")
+        await scene.hold()
         return fired
 
 
