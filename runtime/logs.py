@@ -51,6 +51,27 @@ def configure(settings: Settings) -> None:
     # aiokafka warns on each reconnect and prints records' errors; asyncio prints task exceptions with data.
     for chatty in ("aiokafka", "asyncio", "aiohttp"):
         logging.getLogger(chatty).setLevel(max(level, logging.ERROR))
+    handler.addFilter(_Damper(("aiokafka", "asyncio", "aiohttp")))
+
+
+class _Damper(logging.Filter):
+    """Of libraries that say the same thousands of times while a broker is away, lets one of each kind pass."""
+
+    every_s = 10.0
+
+    def __init__(self, loggers: tuple[str, ...]) -> None:
+        super().__init__()
+        self._loggers = loggers
+        self._passed_at: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._loggers):
+            return True
+        kind = (record.name, record.lineno)
+        if record.created - self._passed_at.get(kind, 0.0) < self.every_s:
+            return False
+        self._passed_at[kind] = record.created
+        return True
 
 
 def _without_messages(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -19,6 +19,8 @@ PREFIX = "TCCC_"
 INJECTED = re.compile(r"TCCC_.+_SERVICE_.+|TCCC_.+_PORT.*")
 
 _SECRET = {"secret": True}
+# A record of tccc.push may have 2 MiB; what is left is for its key, its headers and the framing.
+MAX_BODY_BYTES = 2 * 2**20 - 64 * 1024
 _DAY_MS = 24 * 60 * 60 * 1000
 
 Port = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
@@ -47,9 +49,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drain_s: Annotated[Seconds, Meta(description="how long to go on serving, unready, after SIGTERM")] = 5.0
     head_timeout_s: Annotated[float, Meta(gt=0, description="a request's headers must be in within")] = 10.0
     body_timeout_s: Annotated[float, Meta(gt=0, description="a request's body must be in within")] = 20.0
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=2**20, description="larger bodies are refused")] = 2**20
+    max_body_bytes: Annotated[int, Meta(ge=1, le=MAX_BODY_BYTES, description="larger bodies are refused")] = (
+        2**20
+    )
     max_in_flight_bytes: Annotated[
-        int, Meta(ge=2**20, description="bodies taken and not yet answered; past it, 503")
+        int, Meta(ge=1, description="bodies taken and not yet answered; past it, 503")
     ] = 64 * 2**20
     dead_per_minute: Annotated[
         int, Meta(ge=0, description="refused bodies that are kept as dead letters in a minute")
@@ -57,7 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     spool_dir: Annotated[
         str, Meta(description="folder that takes pushes while Kafka is away; empty: no spool")
     ] = ".tccc/spool"
-    spool_max_bytes: Annotated[int, Meta(ge=2**20, description="bound of the spool on disk")] = 2**30
+    spool_max_bytes: Annotated[int, Meta(ge=1, description="bound of the spool on disk")] = 2**30
     spool_drain_per_s: Annotated[Positive, Meta(description="records drained a second, at the most")] = 5000
 
     # Kafka

@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 POLL_MS = 500
 COMMIT_TIMEOUT_S = 10.0
 SESSION_TIMEOUT_MS = 10_000
+FETCH_BYTES = 16 * 2**20
 # A batch may wait out an outage of the database for hours without losing its membership: heartbeats go on by
 # themselves. What this limit is meant against, a worker that hangs, is for `worker.watchdog` to notice.
 MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
@@ -41,7 +42,9 @@ class Consumer:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             rebalance_timeout_ms=int((settings.revoke_grace_s + COMMIT_TIMEOUT_S + 10) * 1000),
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-            max_partition_fetch_bytes=2 * MAX_RECORD_BYTES,
+            # What bounds the worker's memory: a batch never holds more than one fetch of each partition.
+            max_partition_fetch_bytes=MAX_RECORD_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
         )
 
     @property

@@ -60,3 +60,12 @@ def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     configure(Settings(log_format="json", log_level="error"))
     structlog.get_logger("here").warning("quiet")
     assert logged(capsys) == []
+
+
+def test_a_library_that_repeats_itself_is_heard_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Settings(log_format="json"))
+    for n in range(100):
+        logging.getLogger("aiokafka").error("no node %d", n)
+        structlog.get_logger("here").error("ours", n=n)
+    names = [line["logger"] for line in logged(capsys)]
+    assert (names.count("aiokafka"), names.count("here")) == (1, 100)
