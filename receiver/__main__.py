@@ -3,6 +3,7 @@
 import os
 import sys
 
+import structlog
 import uvloop
 
 from receiver.app import serve
@@ -21,6 +22,9 @@ def main() -> int:
         return 2
     except OperatorError as exc:
         print(f"tccc: {exc}", file=sys.stderr)
+        return 1
+    except Exception:  # outermost: what kills us is told as everything else is, without its data
+        structlog.get_logger(__name__).critical("crashed", exc_info=True)
         return 1
     return 0
 

@@ -120,7 +120,9 @@ class PushServer(Server):
 
     def _refuse_by_headers(self, request: BaseRequest) -> Reply | None:
         headers = request.headers
-        if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        if "Content-Encoding" in headers and any(
+            coding.strip().lower() not in ("", "identity") for coding in headers.getall("Content-Encoding")
+        ):
             return answers.ENCODED
         if headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
             return answers.ENCODED

@@ -6,7 +6,7 @@ refuses bad UTF-8, NaN and Infinity, and nesting deeper than MAX_DEPTH. No numbe
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from schemas.errors import RecordError
@@ -22,6 +22,20 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"|[\[{,:]\s*,\s*[\]}])|,(?=\s*[
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # int() refuses longer texts (CPython's limit against quadratic work); such a number stays the text it was.
 _MAX_INT_DIGITS = 4000
+
+
+def number(text: str) -> Decimal | str:
+    """A JSON number with a fraction or an exponent, every digit kept; its text where Postgres cannot hold it.
+
+    The bounds are those of the type numeric: 131,072 digits before the point, 16,383 after it.
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation:  # an exponent of more than 18 digits
+        return text
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # JSON has no NaN and no Infinity
+    return value if exponent > -16_000 and value.adjusted() < 131_000 else text
 
 
 def nests_too_deep(body: bytes) -> bool:
@@ -87,7 +101,7 @@ def session_id_fault(value: Any) -> str | None:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
+        value = json.loads(text, parse_float=number, parse_int=_integer, parse_constant=_refuse)
     except json.JSONDecodeError as exc:
         raise RecordError("not-json", f"{exc.msg} at character {exc.pos}") from None
     except RecursionError:

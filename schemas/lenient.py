@@ -112,6 +112,8 @@ def _understand(shape: Any, spelled: str, raw: Any, repairs: Json) -> Any:
 
 def _keep(where: Json, spelled: str, raw: Any, repairs: Json) -> None:
     name, value = clean(spelled), clean(raw)
+    while name in where:  # two names that differ only in what was replaced
+        name += "\ufffd"
     where[name] = value
     if (name, value) != (spelled, raw):
         repairs[name] = value
@@ -190,9 +192,11 @@ def _texts(raw: Any) -> list[str]:
     return [_text(item) for item in raw]
 
 
-def _objects_of_any(raw: Any) -> list[Json]:
-    if isinstance(raw, list) and all(isinstance(item, dict) for item in raw):
+def _list_of_any(raw: Any) -> list[Any]:
+    if isinstance(raw, list):
         return raw
+    if isinstance(raw, str | int | Decimal | dict) and not isinstance(raw, bool):
+        return [raw] if raw != "" else []
     raise NotUnderstood
 
 
@@ -227,7 +231,7 @@ def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 -- one case a type
         case inspect.ListType(item_type=inspect.StrType()):
             return _texts
         case inspect.ListType():
-            return _objects_of_any
+            return _list_of_any
         case inspect.DictType():
             return _object_of_any
     raise TypeError(f"no lenient reading of {kind}")

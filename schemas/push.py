@@ -5,11 +5,12 @@ field, a number as a string, milliseconds for seconds) is taken apart field by f
 by these same types. Sources: TCCC's documentation of its data pushes, as far as it is public.
 """
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
+
+from schemas.decoding import number
 
 Action = Literal["cdr", "record", "voicemail", "imcdr"]
 
@@ -22,7 +23,7 @@ Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Smallint = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 # A column with an index: MAX_INDEXED_BYTES at the most, which this many characters never exceed.
 Indexed = Annotated[str, Meta(max_length=MAX_INDEXED_BYTES // 4)]
-KeyPresses = list[dict[str, Any]]
+KeyPresses = list[Any]  # objects, as a rule; strings and numbers have been seen
 
 
 class Body(Struct, frozen=True, gc=False, forbid_unknown_fields=True, rename="pascal"):
@@ -81,7 +82,7 @@ class Cdr(Body, frozen=True):
     ring_timestamp: UnixTime | None = None
     accept_timestamp: UnixTime | None = None
     ended_timestamp: UnixTime | None = None
-    ivr_key_pressed: list[str] | str | None = field(default=None, name="IVRKeyPressed")
+    ivr_key_pressed: KeyPresses | str | None = field(default=None, name="IVRKeyPressed")
     ivr_key_pressed_ex: KeyPresses | None = field(default=None, name="IVRKeyPressedEx")
     hung_up_side: str | None = None
     serve_participants: list[ServeParticipant] | None = None
@@ -140,7 +141,7 @@ class Chat(Body, frozen=True):
     user_remark: str | None = None
     client_data: str | None = None
     end_status_string: str | None = None
-    ivr_key_pressed: list[str] | str | None = field(default=None, name="IVRKeyPressed")
+    ivr_key_pressed: KeyPresses | str | None = field(default=None, name="IVRKeyPressed")
     seat_user: SeatUser | None = None
     satisfaction: dict[str, Any] | None = None
 
@@ -148,4 +149,4 @@ class Chat(Body, frozen=True):
 PUSHES: dict[Action, type[Body]] = {"cdr": Cdr, "record": Recording, "voicemail": Voicemail, "imcdr": Chat}
 
 # Fractions stay decimal wherever any JSON is allowed, so that they are stored as they were sent.
-DECODERS = {action: msgspec.json.Decoder(kind, float_hook=Decimal) for action, kind in PUSHES.items()}
+DECODERS = {action: msgspec.json.Decoder(kind, float_hook=number) for action, kind in PUSHES.items()}

@@ -16,14 +16,16 @@ from schemas.errors import SettingsError
 
 PREFIX = "TCCC_"
 # What Kubernetes puts into each container for services whose name begins with "tccc".
-INJECTED = re.compile(r"TCCC_.+_SERVICE_.+|TCCC_.+_PORT.*")
+INJECTED = re.compile(r"TCCC_(.+_)?SERVICE_.+|TCCC_(.+_)?PORT(_.*)?|TCCC_.+_PORT.*")
 
 _SECRET = {"secret": True}
 # A record of tccc.push may have 2 MiB; what is left is for its key, its headers and the framing.
 MAX_BODY_BYTES = 2 * 2**20 - 64 * 1024
 _DAY_MS = 24 * 60 * 60 * 1000
 
-Port = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+_ADDRESS = r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}"
+Port = Annotated[str, Meta(pattern=f"^{_ADDRESS}$")]
+OptionalPort = Annotated[str, Meta(pattern=f"^({_ADDRESS})?$")]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
 Secret = Annotated[str, Meta(extra=_SECRET)]
@@ -35,7 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # receiver
     listen: Annotated[Port, Meta(description="where pushes are taken, HOST:PORT")] = "0.0.0.0:8080"
     admin_listen: Annotated[
-        str, Meta(description="health and metrics; empty: 127.0.0.1:9464 (receiver) or :9465 (worker)")
+        OptionalPort,
+        Meta(description="health and metrics; empty: 127.0.0.1:9464 (receiver) or :9465 (worker)"),
     ] = ""
     push_path: Annotated[str, Meta(pattern=r"^/[^?#\s]*$", description="path of the push URL")] = "/"
     reuse_port: Annotated[bool, Meta(description="several receivers share the port (SO_REUSEPORT)")] = False
@@ -168,10 +171,17 @@ def _convert(name: str, value: str) -> Any:
     except msgspec.ValidationError as exc:
         # msgspec's message tells what was expected; where it would show the value, say only that much.
         reason = "is not one of its values" if "enum" in str(exc) else str(exc)
+        if "regex" in reason:
+            reason = (
+                "HOST:PORT is expected" if name.endswith("LISTEN") else "a path such as /push is expected"
+            )
         raise SettingsError(f"{name}: {reason}") from None
 
 
 def _check_together(settings: Settings) -> None:
+    for name, address in (("TCCC_LISTEN", settings.listen), ("TCCC_ADMIN_LISTEN", settings.admin_listen)):
+        if address and host_port(address)[1] > 65535:
+            raise SettingsError(f"{name}: a port is at most 65535")
     if settings.ledger_days * _DAY_MS <= settings.topic_retention_ms:
         raise SettingsError(
             "TCCC_LEDGER_DAYS must exceed TCCC_TOPIC_RETENTION_MS: the ledger has to outlive what may be consumed"

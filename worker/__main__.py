@@ -26,6 +26,9 @@ def main() -> int:
     except StuckError as exc:
         structlog.get_logger(__name__).error("stuck", detail=str(exc))
         return 1
+    except Exception:  # outermost: what kills us is told as everything else is, without its data
+        structlog.get_logger(__name__).critical("crashed", exc_info=True)
+        return 1
     return 0
 
 

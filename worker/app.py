@@ -41,6 +41,7 @@ async def serve(settings: Settings) -> None:
         settler = Settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
         loop = Loop(settler, metrics, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
         consumer = Consumer(settings, on_revoked=loop.make_way, on_assigned=metrics.rebalances.inc)
+        stack.push_async_callback(consumer.stop)
 
         async def ready() -> str | None:
             return await _unready(settings, consumer, settler, stop)
@@ -51,7 +52,6 @@ async def serve(settings: Settings) -> None:
         log.info("started", role="worker", admin=url, group=settings.kafka_group)
         if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
             return
-        stack.push_async_callback(consumer.stop)
         await _run(loop, consumer, settings, stop)
         log.info("stopping", role="worker")
 

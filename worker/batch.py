@@ -1,5 +1,6 @@
 """A consumed record on its way to being settled: what it asks for, or why it is dead."""
 
+import structlog
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
@@ -8,6 +9,8 @@ from schemas.errors import DeadStage, RecordError
 from schemas.rows import LedgerRow, Micros, Outcome
 from worker.fold import Push
 from worker.normalise import Normalised, normalise, read_session_id
+
+log = structlog.get_logger(__name__)
 
 # The driver's own types leave key and value open; ours are bytes.
 KafkaRecord = ConsumerRecord[bytes | None, bytes | None]
@@ -75,6 +78,9 @@ def read(record: KafkaRecord) -> Item:
         normalised = normalise(envelope.action, session_id, value)
     except RecordError as error:
         fault = error
+    except Exception as error:  # one record must never stop all the others; the dead letter keeps it
+        log.exception("defect in normalising", partition=record.partition, offset=record.offset)
+        fault = RecordError("not-json", f"a defect of this program: {type(error).__name__}")
     return Item(
         Origin(record.topic, record.partition, record.offset),
         record.key,

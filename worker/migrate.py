@@ -53,8 +53,8 @@ def migrations() -> list[Migration]:
 async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
     """Apply what is missing; returns the names of what was (or would be) applied.
 
-    Safe to run twice and by two at once, and harmless on a database that is newer than the program.
-    Raises DatabaseAway or OperatorError.
+    Safe to run twice and by two at once. Raises DatabaseAway or OperatorError, SchemaMismatch for a database
+    that is too new for this program.
     """
     async with connected(database_url) as connection:
         with translated():
@@ -66,6 +66,8 @@ async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
                     applied.append(migration.name)
                     if not dry_run:
                         await _apply(connection, migration)
+            if newest > migrations()[-1].version:
+                await check(connection)
             return applied
 
 

@@ -4,7 +4,8 @@ A value is stored, repaired or refused with a RecordError, never dropped.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -226,7 +227,7 @@ _NORMALISERS: dict[Action, Callable[[str, Any], Normalised]] = {
 _DIRECTIONS: tuple[rows.Direction, rows.Direction] = ("inbound", "outbound")
 _NO_TEL = sent.TelLocation()
 _NO_AGENT = sent.SeatUser()
-_SPELLINGS = {"Key": "key", "Label": "label"}
+_SPELLED_LOWER = frozenset({"key", "label"})
 
 
 def _micros(unix_s: int | None) -> rows.Micros | None:
@@ -247,32 +248,38 @@ def _agent(seat: sent.SeatUser | None) -> dict[str, Any]:
     }
 
 
-def _key_presses(older: list[str] | str | None, newer: sent.KeyPresses | None) -> rows.JsonText | None:
+def _key_presses(older: sent.KeyPresses | str | None, newer: sent.KeyPresses | None) -> rows.JsonText | None:
     """Both forms of pressed keys as one: [{"key": …, "label": …, …}]."""
-    if newer is not None:
-        return _encode([_key_press(press) for press in newer])
-    if older:
-        return _encode([{"key": key} for key in older_keys(older)])
-    return None
+    sent_keys = newer or older
+    if sent_keys:
+        return _encode(_presses(sent_keys))
+    return None if newer is None else "[]"
 
 
-def older_keys(older: list[str] | str) -> list[str]:
-    return older if isinstance(older, list) else [older]
+def _presses(sent_keys: sent.KeyPresses | str) -> list[dict[str, Any]]:
+    return [_key_press(press) for press in (sent_keys if isinstance(sent_keys, list) else [sent_keys])]
 
 
-def _key_press(press: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "key" in press or "label" in press:
-        return press
-    return {_SPELLINGS.get(name, name): value for name, value in press.items()}
+def _key_press(press: Any) -> dict[str, Any]:
+    """One pressed key, whatever was sent for it: an object in any spelling, or just the key."""
+    if not isinstance(press, dict):
+        is_number = isinstance(press, int | Decimal) and not isinstance(press, bool)
+        return {"key": str(press) if is_number else press}
+    renamed: dict[str, Any] = {}
+    for name, value in press.items():
+        lower = name.lower()
+        plain = lower in _SPELLED_LOWER and lower not in press and lower not in renamed
+        renamed[lower if plain else name] = value
+    return renamed
 
 
 def _with_key_presses(cdr: sent.Cdr, extra: Json) -> Json:
     """Where both forms of pressed keys came and differ, the older one is kept too."""
     older, newer = cdr.ivr_key_pressed, cdr.ivr_key_pressed_ex
-    if newer is None or not older:
+    if not newer or not older:
         return extra
-    keys = [press.get("Key", press.get("key")) for press in newer]
-    return extra if older_keys(older) == keys else extra | {"IVRKeyPressed": older}
+    same = [press.get("key") for press in _presses(older)] == [press.get("key") for press in _presses(newer)]
+    return extra if same else extra | {"IVRKeyPressed": older}
 
 
 def _repairs(key: str, in_body: str | None, repairs: Json) -> rows.JsonText | None:

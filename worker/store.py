@@ -234,4 +234,6 @@ _SETTLED = """
 SELECT kafka_partition, kafka_offset, received_at FROM tccc.push
 WHERE kafka_partition = ANY($1) AND kafka_offset BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5
 """
-_KNOWN = "SELECT session_id, action, push_id FROM tccc.push WHERE session_id = ANY($1)"
+_KNOWN = """
+SELECT session_id, action, push_id FROM tccc.push WHERE session_id = ANY($1) AND outcome <> 'dead'
+"""

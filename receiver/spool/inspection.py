@@ -3,12 +3,14 @@
 Of a file in use the numbers are those of a moment, about: what was drained out of turn still counts.
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from receiver.spool.folder import list_files, size_of
-from receiver.spool.frame import Framer
+from receiver.spool.frame import Framer, Part
 from receiver.spool.lease import is_owned
 from schemas.errors import OperatorError
 
@@ -61,7 +63,7 @@ def _count(stem: str, paths: list[Path]) -> tuple[int, int | None]:
     floor, found = 0, dict[int, int]()
     framer = Framer(stem)
     for path in paths:
-        for part in framer.scan(path):
+        for part in _parts(framer, path):
             if part is None:
                 continue
             if part.count == 0:
@@ -70,3 +72,8 @@ def _count(stem: str, paths: list[Path]) -> tuple[int, int | None]:
                 found[part.number] = part.at_us
     left = [at_us for number, at_us in found.items() if number > floor]
     return len(left), min(left, default=None)
+
+
+def _parts(framer: Framer, path: Path) -> Iterator[Part | None]:
+    with suppress(FileNotFoundError):  # its owner has drained it since it was listed
+        yield from framer.scan(path)

@@ -145,7 +145,7 @@ def test_every_column_of_an_inbound_call_with_a_transfer() -> None:
         ("TelLocation", [], "tel_city", None, {"TelLocation": []}),
         ("ServeParticipants", "none", "caller", None, {"ServeParticipants": "none"}),
         ("ServeParticipants", [None, 3], "caller", None, {"ServeParticipants": {"0": None, "1": 3}}),
-        ("IVRKeyPressedEx", [1], "ivr_keys", None, {"IVRKeyPressedEx": [1]}),
+        ("IVRKeyPressedEx", True, "ivr_keys", None, {"IVRKeyPressedEx": True}),
     ],
 )
 def test_a_value_is_understood_or_kept_in_repairs(
@@ -219,6 +219,13 @@ def test_sequences_are_unique_and_changes_are_noted(asked: list[int | None], giv
             None,
         ),
         ({"IVRKeyPressedEx": []}, [], None),
+        ({"IVRKeyPressedEx": [], "IVRKeyPressed": ["1"]}, [{"key": "1"}], None),
+        ({"IVRKeyPressedEx": [{"Key": "5", "label": "x"}]}, [{"key": "5", "label": "x"}], None),
+        ({"IVRKeyPressedEx": [{"KEY": "1", "LABEL": "x"}]}, [{"key": "1", "label": "x"}], None),
+        ({"IVRKeyPressedEx": [{"Key": "1", "key": "2"}]}, [{"Key": "1", "key": "2"}], None),
+        ({"IVRKeyPressedEx": ["1", 2]}, [{"key": "1"}, {"key": "2"}], None),
+        ({"IVRKeyPressed": [{"Key": "1", "Label": "a"}]}, [{"key": "1", "label": "a"}], None),
+        ({"IVRKeyPressed": ["1", None]}, [{"key": "1"}, {"key": None}], None),
         ({"IVRKeyPressed": None, "IVRKeyPressedEx": None}, None, None),
     ],
 )
@@ -283,6 +290,29 @@ def test_nesting_up_to_the_limit_is_stored() -> None:
     row = normalise("cdr", "s-1", b'{"a":' + b"[" * 255 + b"]" * 255 + b"}").row
     assert isinstance(row, Call)
     assert row.extra is not None
+
+
+HUGE = ("1e9999999999999999999", "1e-9999999999999999999", "10e999999999999999999", "1e200000", "1e-20000")
+
+
+@pytest.mark.parametrize("huge", HUGE)
+def test_a_number_that_nothing_can_hold_is_kept_as_text(huge: str) -> None:
+    fields = (
+        f'"Duration":{huge},"New":{huge},"SeatUser":{{"Role":{huge}}},"IVRKeyPressedEx":[{{"Key":{huge}}}]'
+    )
+    row = normalise("cdr", "s-1", f"{{{fields}}}".encode()).row
+    assert isinstance(row, Call)
+    assert parsed(row.repairs) == {"Duration": huge}
+    assert parsed(row.extra) == {"New": huge, "SeatUser": {"Role": huge}}
+    assert parsed(row.ivr_keys) == [{"key": huge}]
+    known_only = f'{{"IVRKeyPressedEx":[{{"Key":{huge}}}]}}'.encode()
+    assert parsed(normalise("cdr", "s-1", known_only).row.ivr_keys) == [{"key": huge}]  # type: ignore[attr-defined]
+
+
+def test_names_that_differ_only_in_what_cannot_be_stored_are_all_kept() -> None:
+    row = normalise("cdr", "s-1", b'{"A\\u0000":1,"A\\ud800":2,"A\\ufffd":3}').row
+    assert isinstance(row, Call)
+    assert sorted(parsed(row.extra).values()) == [1, 2, 3]
 
 
 def test_5000_participants() -> None:

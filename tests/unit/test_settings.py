@@ -41,6 +41,9 @@ def test_values_are_understood() -> None:
         ("TCCC_DRAIN_S", "nan"),
         ("TCCC_DRAIN_S", "-1"),
         ("TCCC_LISTEN", "hunter2"),
+        ("TCCC_LISTEN", "127.0.0.1:99999"),
+        ("TCCC_ADMIN_LISTEN", "hunter2"),
+        ("TCCC_ADMIN_LISTEN", "127.0.0.1:99999"),
         ("TCCC_PUSH_PATH", "hunter2"),
         ("TCCC_SDK_APP_IDS", "1,hunter2"),
         ("TCCC_REUSE_PORT", "hunter2"),
@@ -62,6 +65,9 @@ def test_what_kubernetes_injects_is_ignored() -> None:
     injected = {
         "TCCC_RECEIVER_SERVICE_HOST": "10.0.0.1",
         "TCCC_RECEIVER_SERVICE_PORT_HTTP": "80",
+        "TCCC_SERVICE_HOST": "10.0.0.1",
+        "TCCC_PORT": "tcp://10.0.0.1:80",
+        "TCCC_PORT_80_TCP_ADDR": "10.0.0.1",
         "TCCC_RECEIVER_PORT": "tcp://10.0.0.1:80",
         "TCCC_RECEIVER_PORT_80_TCP_ADDR": "10.0.0.1",
     }
