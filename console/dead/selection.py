@@ -1,7 +1,7 @@
 """Which dead letters a command is about, and the way to them: a scan of the whole dead topic."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 from msgspec import Struct
@@ -11,6 +11,7 @@ from console.dead.states import LetterState, States
 from console.kafka import TopicReader
 from console.progress import Say
 from console.times import iso_time
+from schemas.errors import DeadReason
 
 _BATCH_LETTERS = 200
 _BATCH_BYTES = 16 * 2**20
@@ -53,7 +54,13 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the filters; a command gets them as keyword arguments for Selection."""
     for option in reversed(
         [
-            click.option("--reason", "reasons", multiple=True, help="Only of this reason; may be repeated."),
+            click.option(
+                "--reason",
+                "reasons",
+                multiple=True,
+                type=click.Choice(get_args(DeadReason)),
+                help="Only of this reason; may be repeated.",
+            ),
             click.option(
                 "--stage",
                 "stages",
