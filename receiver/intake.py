@@ -13,6 +13,9 @@ from schemas.envelope import Record
 from schemas.errors import BrokerAway, RecordError, SpoolAway
 from schemas.settings import Settings
 
+# A record that is tried again may be written twice, and is held in memory once more: not for long.
+PATIENCE_S = 2.0
+
 Sending = asyncio.Future[None] | BrokerAway
 
 
@@ -79,13 +82,22 @@ class Intake:
         return Taken.SPOOLED
 
     async def _publish_patiently(self, record: Record) -> None:
-        """Where there is no other place, wait for Kafka as long as an ack may take, and try in any case."""
-        try:
-            async with asyncio.timeout(self._ack_timeout_s):
-                await self._publisher.wait_connected()
-        except TimeoutError:
-            raise BrokerAway("not connected") from None
-        await self._publisher.publish(record, insist=True)
+        """Where there is no other place, try a Kafka that is there but slow again: late beats refused."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + PATIENCE_S
+        while True:
+            try:
+                async with asyncio.timeout(self._ack_timeout_s):
+                    await self._publisher.wait_connected()
+            except TimeoutError:
+                raise BrokerAway("not connected") from None
+            try:
+                await self._publisher.publish(record, insist=True)
+            except BrokerAway:
+                if loop.time() >= give_up_at:
+                    raise
+            else:
+                return
 
     def _send(self, record: Record) -> Sending:
         try:

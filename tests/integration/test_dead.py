@@ -147,10 +147,10 @@ async def test_letters_are_listed_shown_and_dropped(settings: Settings) -> None:
 
 async def test_replay_killed_half_way_is_resumed(settings: Settings, eventually: Until) -> None:
     database = Database(settings)
-    letters = [door_letter(f"u{n}", body(SessionId=f"s{n}"), "too-large") for n in range(60)]
+    letters = [door_letter(f"u{n}", body(SessionId=f"s{n}"), "too-large") for n in range(300)]
     await bury(settings, *letters)
     replaying = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "console", "dead", "replay", "--rate", "20"),
+        *(sys.executable, "-m", "console", "dead", "replay", "--rate", "10"),
         env=environment(settings),
         stdout=asyncio.subprocess.DEVNULL,
     )
@@ -160,7 +160,7 @@ async def test_replay_killed_half_way_is_resumed(settings: Settings, eventually:
     replaying.send_signal(signal.SIGKILL)
     await replaying.wait()
     remembered = await database.count("dead_state")
-    assert remembered < 60
+    assert remembered < 300
 
     async def resumed() -> int | None:
         # Postgres releases the lock of the dead as soon as it sees that they are gone.
@@ -168,9 +168,9 @@ async def test_replay_killed_half_way_is_resumed(settings: Settings, eventually:
         return int(ran.result["replayed"]) if ran.status == 0 else None
 
     replayed = await eventually(resumed)
-    assert remembered + replayed == 60
+    assert remembered + replayed == 300
     records = await records_of(settings, settings.kafka_topic)
-    assert {record.key for record in records} == {f"s{n}".encode() for n in range(60)}
+    assert {record.key for record in records} == {f"s{n}".encode() for n in range(300)}
 
 
 async def _count(database: Database, count: int) -> bool:
