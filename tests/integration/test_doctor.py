@@ -110,6 +110,11 @@ async def test_doctor_names_a_database_that_does_not_fit(settings: Settings, emp
     assert newer.status == 1
     assert findings(newer)["schema"][0] == "fail"
     assert "Install the newer tccc-ingest" in findings(newer)["schema"][1]
+    refused = await tccc("migrate", environ=environment(settings))
+    assert (refused.status, "install a newer tccc-ingest" in refused.err) == (1, True)
+    await execute(
+        settings.database_url, "UPDATE tccc.schema_version SET compatible_from = 1 WHERE version = 9999"
+    )
     assert await tccc("migrate", environ=environment(settings)) == (0, "up to date (version 9999)\n", "")
 
 
