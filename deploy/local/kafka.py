@@ -98,8 +98,7 @@ class LocalKafka:
         """Read the cluster's id and check its size, or settle both."""
         file = self.home / "cluster"
         if not file.exists():
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-            write_atomically(file, f"{cluster_id} {self._count}\n")
+            write_atomically(file, f"{new_cluster_id()} {self._count}\n")
         cluster_id, count = file.read_text(encoding="ascii").split()
         if int(count) != self._count:
             raise OperatorError(
@@ -118,3 +117,11 @@ class LocalKafka:
             advertised = self._advertised[i] if self._advertised is not None else client
             nodes.append(Node(i, client, ports[f"internal-{i}"], ports[f"controller-{i}"], advertised))
         return nodes
+
+
+def new_cluster_id() -> str:
+    """A random id in Kafka's own form; never one that begins as an option does, which its tools refuse."""
+    while True:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        if not cluster_id.startswith("-"):
+            return cluster_id

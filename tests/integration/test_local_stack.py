@@ -15,6 +15,7 @@ import pytest
 
 from deploy.local import kafka_probe, ports
 from deploy.local.jars import MANIFEST, Pin, read_manifest, verify
+from deploy.local.kafka import new_cluster_id
 from deploy.local.postgres import LocalPostgres
 from deploy.local.process import Child
 from deploy.local.stack import Size, Stack
@@ -190,3 +191,7 @@ def test_ports_stay_while_they_are_free(tmp_path: Path) -> None:
 
 def test_probe_of_a_port_where_nothing_listens() -> None:
     assert kafka_probe.live_brokers(ports.free_port()) == set()
+
+
+def test_no_cluster_id_looks_like_an_option() -> None:
+    assert not [made for made in (new_cluster_id() for _ in range(1000)) if made.startswith("-")]
