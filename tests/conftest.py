@@ -5,7 +5,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -33,28 +32,28 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def template_database(postgres_url: str) -> AsyncIterator[str]:
     """The name of a migrated, empty database to clone."""
     name = f"tccc_template_{uuid.uuid4().hex}"
-    await _execute(postgres_url, f"CREATE DATABASE {name}")
+    await services.execute(postgres_url, f"CREATE DATABASE {name}")
     await migrate(_with_database(postgres_url, name))
     yield name
-    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """A migrated, empty database of the test's own."""
     name = f"tccc_test_{uuid.uuid4().hex}"
-    await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await services.execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
     yield _with_database(postgres_url, name)
-    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
     """A database of the test's own, not migrated."""
     name = f"tccc_test_{uuid.uuid4().hex}"
-    await _execute(postgres_url, f"CREATE DATABASE {name}")
+    await services.execute(postgres_url, f"CREATE DATABASE {name}")
     yield _with_database(postgres_url, name)
-    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -102,11 +101,3 @@ def _with_database(url: str, name: str) -> str:
     head, _, tail = url.rpartition("/")
     _, question, options = tail.partition("?")
     return f"{head}/{name}{question}{options}"
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import docker
 from docker.errors import DockerException
 
@@ -64,3 +65,12 @@ def _docker_answers() -> bool:
         return False
     finally:
         client.close()
+
+
+async def execute(url: str, statement: str) -> None:
+    """One statement, on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

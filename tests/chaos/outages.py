@@ -15,10 +15,11 @@ import psutil
 from msgspec import Struct
 
 from schemas.settings import Settings
-from tests.chaos.own_services import Services, audited, execute, own_services, until
+from tests.chaos.own_services import Services, audited, own_services, until
 from tests.chaos.poison_topic import poison
 from tests.pipeline import Database, tccc
 from tests.processes import Role, running
+from tests.services import execute
 
 
 class Load(Struct, frozen=True):

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,6 +14,7 @@ from deploy.local.postgres import LocalPostgres
 from runtime.topics import ensure_topics
 from schemas.settings import Settings
 from tests.pipeline import tccc
+from tests.services import execute
 from worker.migrate import migrate
 
 DEADLINE_S = 600.0
@@ -79,11 +79,3 @@ async def until(condition: Callable[[], Awaitable[object]], *, poll_s: float = 0
     async with asyncio.timeout(DEADLINE_S):
         while not await condition():
             await asyncio.sleep(poll_s)
-
-
-async def execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
@@ -16,20 +15,13 @@ from schemas.settings import Settings
 from tests.commands import Ran, shell, tccc
 from tests.processes import environment, running
 from tests.records import payload
+from tests.services import execute
 from worker.migrate import migrations
 
 Until = Callable[..., Awaitable[Any]]
 NEWEST = migrations()[-1].version
 NAMES = [migration.name for migration in migrations()]
 NOWHERE = "127.0.0.1:1"
-
-
-async def execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def test_migrate_applies_what_is_missing_and_may_be_repeated(empty_database_url: str) -> None:

@@ -5,24 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
 from schemas.settings import Settings
 from tests.commands import Ran, shell, tccc
 from tests.processes import environment
+from tests.services import execute
 
 Until = Callable[..., Awaitable[Any]]
 NOWHERE = "127.0.0.1:1"
-
-
-async def execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager
