@@ -6,6 +6,7 @@ Every field is the variable `TCCC_` + its name in capitals. A field marked secre
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auth: Annotated[Literal["none"], Meta(description="who may push")] = "none"
     sdk_app_ids: Annotated[
         tuple[int, ...], Meta(description="contact centres that may push, comma-separated; empty: all")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="networks of proxies whose X-Forwarded-For is believed, comma-separated"),
     ] = ()
     ack_timeout_s: Annotated[
         float, Meta(gt=0, le=60, description="how long Kafka may take before the spool does")
@@ -164,7 +169,7 @@ def _read_file(name: str, path: str) -> str:
 def _convert(name: str, value: str) -> Any:
     field = FIELDS[name]
     raw: Any = value
-    if name == "TCCC_SDK_APP_IDS":
+    if isinstance(field.default, tuple):
         raw = [part.strip() for part in value.split(",") if part.strip()]
     try:
         return msgspec.convert(raw, field.type, strict=False)
@@ -182,6 +187,7 @@ def _check_together(settings: Settings) -> None:
     for name, address in (("TCCC_LISTEN", settings.listen), ("TCCC_ADMIN_LISTEN", settings.admin_listen)):
         if address and host_port(address)[1] > 65535:
             raise SettingsError(f"{name}: a port is at most 65535")
+    _check_networks(settings.trusted_proxies)
     if settings.ledger_days * _DAY_MS <= settings.topic_retention_ms:
         raise SettingsError(
             "TCCC_LEDGER_DAYS must exceed TCCC_TOPIC_RETENTION_MS: the ledger has to outlive what may be consumed"
@@ -190,6 +196,14 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError("TCCC_KAFKA_SASL_USERNAME is needed with TCCC_KAFKA_SECURITY_PROTOCOL=SASL_…")
     if settings.min_insync_replicas > settings.topic_replication:
         raise SettingsError("TCCC_TOPIC_MIN_INSYNC_REPLICAS exceeds TCCC_TOPIC_REPLICATION")
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise SettingsError("TCCC_TRUSTED_PROXIES: networks such as 10.0.0.0/8 are expected") from None
 
 
 def host_port(address: str) -> tuple[str, int]:

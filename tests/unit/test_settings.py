@@ -23,12 +23,14 @@ def test_values_are_understood() -> None:
     settings = load(
         {
             "TCCC_SDK_APP_IDS": "1400482256, 7",
+            "TCCC_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "TCCC_REUSE_PORT": "true",
             "TCCC_DRAIN_S": "0",
             "TCCC_TOPIC_REPLICATION": "3",
         }
     )
     assert (settings.sdk_app_ids, settings.reuse_port, settings.drain_s) == ((1400482256, 7), True, 0.0)
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
     assert settings.min_insync_replicas == 2
 
 
@@ -46,6 +48,7 @@ def test_values_are_understood() -> None:
         ("TCCC_ADMIN_LISTEN", "127.0.0.1:99999"),
         ("TCCC_PUSH_PATH", "hunter2"),
         ("TCCC_SDK_APP_IDS", "1,hunter2"),
+        ("TCCC_TRUSTED_PROXIES", "10.0.0.0/8,hunter2"),
         ("TCCC_REUSE_PORT", "hunter2"),
         ("TCCC_MAX_BODY_BYTES", "hunter2"),
         ("TCCC_DATABASE_URL_FILE", "/hunter2"),
