@@ -13,6 +13,7 @@ from console.visits.database import DEADLINE_S, told, visiting
 from schemas.settings import Settings
 from worker.migrate import migrate as apply_missing
 from worker.migrate import schema_version
+from worker.roles import missing
 
 EXAMPLES = """\b
 Examples:
@@ -26,6 +27,7 @@ class Migrated(Struct, frozen=True, kw_only=True):
 
     applied: list[str]
     version: int
+    roles_missing: list[str]
     dry_run: bool
 
 
@@ -37,6 +39,7 @@ def migrate(home: Path, *, dry_run: bool, as_json: bool) -> None:
     """Bring the database to the newest schema.
 
     May be run again, by two at once, and while receivers and workers of this release or the one before run.
+    Makes the roles tccc_writer, tccc_analyst and tccc_masked where the login may, and grants them their rights.
     """
     settings = target(home).settings
     done = asyncio.run(_migrate(settings, dry_run=dry_run))
@@ -47,6 +50,11 @@ def migrate(home: Path, *, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{'would apply' if dry_run else 'applied'} {name}")
     if not done.applied:
         click.echo(f"up to date (version {done.version})")
+    if done.roles_missing and not dry_run:
+        click.echo(
+            f"not there, and this login may not make them: {', '.join(done.roles_missing)}; if they are wanted,"
+            " let an administrator run CREATE ROLE … NOLOGIN for each, then run this again (docs/privacy.md)"
+        )
 
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> Migrated:
@@ -54,4 +62,9 @@ async def _migrate(settings: Settings, *, dry_run: bool) -> Migrated:
     with told(settings.database_url, deadline_s=DEADLINE_S), progress("migrating"):
         applied = await apply_missing(settings.database_url, dry_run=dry_run)
     async with visiting(settings) as connection:
-        return Migrated(applied=applied, version=await schema_version(connection), dry_run=dry_run)
+        return Migrated(
+            applied=applied,
+            version=await schema_version(connection),
+            roles_missing=await missing(connection),
+            dry_run=dry_run,
+        )

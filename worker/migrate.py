@@ -10,6 +10,7 @@ from importlib import resources
 from msgspec import Struct
 
 from schemas.errors import OperatorError, SchemaMismatch
+from worker import roles
 from worker.database import Connection, connected, translated
 
 # Any number will do, as long as all programs use the same one.
@@ -51,7 +52,7 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
-    """Apply what is missing; returns the names of what was (or would be) applied.
+    """Apply what is missing, then grant the roles their rights; returns the names of what was (or would be) applied.
 
     Safe to run twice and by two at once. Raises DatabaseAway or OperatorError, SchemaMismatch for a database
     that is too new for this program.
@@ -68,6 +69,8 @@ async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
                         await _apply(connection, migration)
             if newest > migrations()[-1].version:
                 await check(connection)
+            elif not dry_run:
+                await roles.grant(connection)
             return applied
 
 
