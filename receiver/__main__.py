@@ -16,7 +16,7 @@ def main() -> int:
     try:
         settings = load(os.environ)
         configure(settings)
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings, lambda: load(os.environ)))
     except SettingsError as exc:
         print(f"tccc: {exc}", file=sys.stderr)
         return 2

@@ -64,6 +64,7 @@ class Reply:
 
 _S = HTTPStatus
 _RETRY = str(RETRY_AFTER_S)
+_WRONG_CREDENTIALS = ("unauthorized", _S.UNAUTHORIZED, 40101, "credentials are missing or wrong")
 
 TAKEN = Reply("taken", _S.OK, 0, "ok")
 SPOOLED = Reply("spooled", _S.OK, 0, "ok")
@@ -72,9 +73,8 @@ MALFORMED = Reply("malformed", _S.BAD_REQUEST, 40000, "malformed HTTP", Connecti
 NOT_JSON = Reply("not-json", _S.BAD_REQUEST, 40001, "the body is not a JSON object in UTF-8")
 BAD_SESSION_ID = Reply("bad-session-id", _S.BAD_REQUEST, 40002, "SessionId is missing or not a usable string")
 BAD_ACTION = Reply("bad-action", _S.BAD_REQUEST, 40003, "action or version is missing, repeated or unknown")
-UNAUTHORIZED = Reply(
-    "unauthorized", _S.UNAUTHORIZED, 40101, "credentials are missing or wrong", WWW_Authenticate="Basic"
-)
+UNAUTHORIZED_BASIC = Reply(*_WRONG_CREDENTIALS, WWW_Authenticate='Basic realm="tccc", charset="UTF-8"')
+UNAUTHORIZED_BEARER = Reply(*_WRONG_CREDENTIALS, WWW_Authenticate='Bearer realm="tccc"')
 FORBIDDEN = Reply("forbidden", _S.FORBIDDEN, 40301, "SdkAppId is not one that may push here")
 NOT_FOUND = Reply("not-found", _S.NOT_FOUND, 40401, "no such path")
 NOT_ALLOWED = Reply("not-allowed", _S.METHOD_NOT_ALLOWED, 40501, "only POST is understood", Allow="POST")

@@ -4,37 +4,46 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
+from receiver.auth.assembly import Auth
+from receiver.client_address import ClientAddresses
 from receiver.clock import ReceiveClock
 from receiver.intake import Intake
 from receiver.metrics import ReceiverMetrics
 from receiver.publisher import Publisher
 from receiver.pushes import PushTaker
-from receiver.server import PushServer
+from receiver.reload import Reload
+from receiver.server import PushServer, no_authentication
 from receiver.spool.drainer import Drainer
 from receiver.spool.spool import Spool
+from receiver.tls import ServerTls
 from runtime.admin import admin_server
 from runtime.kafka import client_options
-from runtime.signals import Stop, stop_on_signals
+from runtime.signals import Stop, on_hangup, stop_on_signals
 from schemas.errors import SettingsError
 from schemas.settings import Settings, host_port
 
 DEFAULT_ADMIN_LISTEN = "127.0.0.1:9464"
 BACKLOG = 1024
+TLS_SHUTDOWN_S = 2.0
 
 log = structlog.get_logger()
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     """Take pushes until SIGTERM or SIGINT, then drain; a second signal skips the drain time.
 
+    At SIGHUP `reread` gives the settings with their secrets as they are now; others that differ change nothing.
     Raises OperatorError if it cannot start; Kafka being away is no reason not to.
     """
     stop = stop_on_signals()
     client_options(settings)  # bad files of keys are found before a socket opens
+    auth = Auth(settings, ClientAddresses(settings.trusted_proxies))
+    tls = ServerTls(settings) if settings.tls_cert else None
     registry = CollectorRegistry()
     metrics = ReceiverMetrics(registry)
     clock = ReceiveClock()
@@ -47,18 +56,36 @@ async def serve(settings: Settings) -> None:
         if spool is not None:
             metrics.spool = spool
             await stack.enter_async_context(_draining(settings, spool, intake, publisher))
-        server = PushServer(settings, metrics, PushTaker(settings, intake, clock, metrics))
+        server = PushServer(
+            settings, metrics, PushTaker(settings, intake, clock, metrics), auth.gate or no_authentication
+        )
         ready = _readiness(publisher, spool, stop)
         admin_url = await stack.enter_async_context(
             admin_server(settings.admin_listen or DEFAULT_ADMIN_LISTEN, ready=ready, registry=registry)
         )
-        push_url = await stack.enter_async_context(_listening(settings, server, stop, metrics))
+        push_url = await stack.enter_async_context(_listening(settings, server, tls, stop, metrics))
         if settings.auth == "none":
             log.warning("anybody_may_push", why="TCCC_AUTH is none")
+        _reread_at_hangup(registry, auth, tls, reread)
         log.info("started", role="receiver", push=push_url, admin=admin_url)
         await stop.wait()
         log.info("stopping", role="receiver", drain_s=settings.drain_s)
     log.info("stopped", role="receiver")
+
+
+def _reread_at_hangup(
+    registry: CollectorRegistry, auth: Auth, tls: ServerTls | None, reread: Callable[[], Settings]
+) -> None:
+    parts: dict[str, Callable[[], None]] = {"credentials": lambda: auth.adopt(reread())}
+    if tls is not None:
+        parts["certificate"] = tls.reload
+        expiry = Gauge(
+            "tccc_receiver_tls_not_after_seconds",
+            "When the certificate that is served ends to be valid, since the epoch",
+            registry=registry,
+        )
+        expiry.set_function(lambda: tls.not_after_s)
+    on_hangup(Reload(parts, registry))
 
 
 def _readiness(publisher: Publisher, spool: Spool | None, stop: Stop) -> Callable[[], Awaitable[str | None]]:
@@ -100,20 +127,25 @@ async def _draining(
 
 @asynccontextmanager
 async def _listening(
-    settings: Settings, server: PushServer, stop: Stop, metrics: ReceiverMetrics
+    settings: Settings, server: PushServer, tls: ServerTls | None, stop: Stop, metrics: ReceiverMetrics
 ) -> AsyncIterator[str]:
     """Accept connections until the block ends; then go on for the drain time, and finish what is in flight."""
     loop = asyncio.get_running_loop()
     host, port = host_port(settings.listen)
     try:
         listener = await loop.create_server(
-            server, host, port, reuse_port=settings.reuse_port or None, backlog=BACKLOG
+            server,
+            host,
+            port,
+            reuse_port=settings.reuse_port or None,
+            backlog=BACKLOG,
+            **_tls_options(settings, tls),
         )
     except OSError as exc:
         raise SettingsError(f"TCCC_LISTEN: cannot listen on {settings.listen}: {exc.strerror}") from exc
     sweeper = asyncio.create_task(server.sweep())
     try:
-        yield f"http://{host}:{listener.sockets[0].getsockname()[1]}{settings.push_path}"
+        yield f"{'https' if tls else 'http'}://{host}:{listener.sockets[0].getsockname()[1]}{settings.push_path}"
         server.draining = True
         await _first(stop.again.wait(), asyncio.sleep(settings.drain_s))
     finally:
@@ -122,6 +154,16 @@ async def _listening(
         await _finish(settings, metrics)
         sweeper.cancel()
         await server.shutdown(timeout=1.0)
+
+
+def _tls_options(settings: Settings, tls: ServerTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    return {
+        "ssl": tls.context,
+        "ssl_handshake_timeout": settings.head_timeout_s,
+        "ssl_shutdown_timeout": TLS_SHUTDOWN_S,
+    }
 
 
 async def _finish(settings: Settings, metrics: ReceiverMetrics) -> None:

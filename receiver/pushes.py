@@ -4,9 +4,10 @@ import structlog
 
 from receiver import answers
 from receiver.admission import Admitted, Refused, admit, push_id_of
+from receiver.allowance import Allowance
 from receiver.answers import Reply
 from receiver.clock import ReceiveClock
-from receiver.dead_letters import Allowance, refused_letter
+from receiver.dead_letters import refused_letter
 from receiver.intake import Intake, Taken
 from receiver.metrics import ReceiverMetrics
 from receiver.server import Push

@@ -35,7 +35,8 @@ class Push(Struct, frozen=True, gc=False):
 
 
 Take = Callable[[Push], Awaitable[Reply]]
-Authenticate = Callable[[BaseRequest], Reply | None]
+# An Awaitable only where a key has to be fetched before a token can be judged.
+Authenticate = Callable[[BaseRequest], Reply | Awaitable[Reply | None] | None]
 
 
 def no_authentication(_request: BaseRequest) -> Reply | None:
@@ -94,7 +95,11 @@ class PushServer(Server):
         metrics.in_flight += 1
         try:
             target = route(request.raw_path)
-            reply = self._refuse_early(request, target) or await self._receive(request, target)
+            reply = self._refuse_early(request, target)
+            if reply is not None and not isinstance(reply, Reply):
+                reply = await reply or self._refuse_by_headers(request)
+            if reply is None:
+                reply = await self._receive(request, target)
         finally:
             metrics.in_flight -= 1
         metrics.answered(target.action, reply.outcome)
@@ -108,7 +113,7 @@ class PushServer(Server):
         )
         return reply.answer(close=close)
 
-    def _refuse_early(self, request: BaseRequest, target: Route) -> Reply | None:
+    def _refuse_early(self, request: BaseRequest, target: Route) -> Reply | Awaitable[Reply | None] | None:
         """What is decided before the body is read, in the contract's order."""
         if target.path != self._path:
             return answers.NOT_FOUND

@@ -1,7 +1,8 @@
-"""SIGTERM and SIGINT as something to wait for: the first asks to stop, a second one to hurry."""
+"""Signals: SIGTERM and SIGINT to wait for, the first asks to stop, a second one to hurry; SIGHUP to read anew."""
 
 import asyncio
 import signal
+from collections.abc import Callable
 
 
 class Stop:
@@ -25,3 +26,8 @@ def stop_on_signals() -> Stop:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.request)
     return stop
+
+
+def on_hangup(act: Callable[[], None]) -> None:
+    """To be called in the running loop's thread; `act` is then called there at each SIGHUP, and must not raise."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, act)

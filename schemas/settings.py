@@ -43,7 +43,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     push_path: Annotated[str, Meta(pattern=r"^/[^?#\s]*$", description="path of the push URL")] = "/"
     reuse_port: Annotated[bool, Meta(description="several receivers share the port (SO_REUSEPORT)")] = False
-    auth: Annotated[Literal["none"], Meta(description="who may push")] = "none"
+    auth: Annotated[
+        Literal["none", "basic"],
+        Meta(description="who may push: anybody, or who knows a password"),
+    ] = "none"
+    basic_user: Annotated[Secret, Meta(description="of HTTP Basic")] = ""
+    basic_password: Secret = ""
+    basic_user_2: Annotated[
+        Secret, Meta(description="a second user while credentials are changed; empty: the first")
+    ] = ""
+    basic_password_2: Annotated[Secret, Meta(description="also taken, if set")] = ""
+    auth_failures_per_minute: Annotated[
+        Positive, Meta(description="wrong credentials from one address; past it, they get 429")
+    ] = 600
     sdk_app_ids: Annotated[
         tuple[int, ...], Meta(description="contact centres that may push, comma-separated; empty: all")
     ] = ()
@@ -51,6 +63,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="networks of proxies whose X-Forwarded-For is believed, comma-separated"),
     ] = ()
+    tls_cert: Annotated[
+        str, Meta(description="file of the certificate and its chain, PEM; empty: no TLS")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="file of its key, PEM, without a password")] = ""
     ack_timeout_s: Annotated[
         float, Meta(gt=0, le=60, description="how long Kafka may take before the spool does")
     ] = 0.5

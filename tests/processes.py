@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -26,12 +27,12 @@ class Role:
         self._logged = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
 
-    async def event(self, name: str) -> dict[str, Any]:
-        """The first logged event of this name, waited for."""
+    async def event(self, name: str, **facts: Any) -> dict[str, Any]:
+        """The first logged event of this name, and with these facts, waited for."""
         async with asyncio.timeout(DEADLINE_S), self._logged:
             while True:
                 for line in self.log:
-                    if line.get("event") == name:
+                    if line.get("event") == name and facts.items() <= line.items():
                         return line
                 if self._reader.done():
                     raise AssertionError(f"ended without {name!r}: {self.log[-5:]}")
@@ -82,6 +83,13 @@ async def running(module: str, settings: Settings, **extra: str) -> AsyncIterato
         except TimeoutError:
             await role.stop(signal.SIGKILL)
             raise
+
+
+async def port_of(role: Role) -> int:
+    """The port on which a receiver takes pushes."""
+    found = re.search(r":(\d+)/", (await role.event("started"))["push"])
+    assert found is not None
+    return int(found[1])
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -28,7 +28,7 @@ from tests.contract.http_cases import (
 )
 from tests.contract.reading import Consumed, read_topic
 from tests.contract.wire import Answered, connected
-from tests.processes import Role, running
+from tests.processes import Role, port_of, running
 
 
 class Receiver:
@@ -66,12 +66,6 @@ async def receiver(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactor
     async with running("receiver", settings) as role:
         await role.event("kafka_connected")
         yield Receiver(role, settings, await port_of(role))
-
-
-async def port_of(role: Role) -> int:
-    found = re.search(r":(\d+)/", (await role.event("started"))["push"])
-    assert found is not None
-    return int(found[1])
 
 
 @pytest.mark.parametrize("case", ALL, ids=[case.name for case in ALL])

@@ -11,9 +11,8 @@ from schemas.settings import Settings
 from tests.conftest import wait_until
 from tests.contract.http_cases import CHUNKED, GOOD, body, chunks, request
 from tests.contract.reading import read_topic
-from tests.contract.test_http import port_of
 from tests.contract.wire import connected
-from tests.processes import Role, running
+from tests.processes import Role, port_of, running
 
 
 async def test_sigterm_drains(topics: Settings) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -30,16 +32,28 @@ class Wire:
 
     async def answer(self, *, to_head: bool = False) -> Answered | None:
         """The next answer, or None if the connection is closed without one."""
+        raw = await self.answer_bytes(to_head=to_head)
+        if raw is None:
+            return None
+        head, _, content = raw.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode().split("\r\n")
+        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
+        return Answered(int(status_line.split()[1]), headers, json.loads(content) if content else None)
+
+    async def answer_bytes(self, *, to_head: bool = False) -> bytes | None:
+        """The next answer as it is on the wire, or None if the connection is closed without one."""
         try:
             async with asyncio.timeout(DEADLINE_S):
-                head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-                status_line, *lines = head.split("\r\n")[:-2]
-                headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
-                size = 0 if to_head else int(headers.get("content-length", "0"))
-                content = await self._reader.readexactly(size)
+                head = await self._reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+                size = 0 if to_head or length is None else int(length[1])
+                return head + await self._reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        return Answered(int(status_line.split()[1]), headers, json.loads(content) if content else None)
+
+    def extra(self, name: str) -> Any:
+        """What the transport knows of itself, such as the other side's certificate."""
+        return self._writer.get_extra_info(name)
 
     async def closed(self) -> bool:
         """Wait until the other side closes, having sent nothing more."""
@@ -55,8 +69,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     try:
         yield Wire(reader, writer)
     finally:

@@ -1,8 +1,8 @@
 """The receiver's small parts that only need a clock."""
 
+from receiver.allowance import Allowance
 from receiver.circuit import Circuit
 from receiver.clock import ReceiveClock
-from receiver.dead_letters import Allowance
 
 
 def test_received_at_never_goes_back() -> None:
