@@ -98,10 +98,12 @@ def read_envelope(headers: Iterable[tuple[str, bytes]], value: bytes, timestamp_
 
 
 def _text(raw: bytes | None) -> str:
+    """'' for what Postgres could not hold: with a part left out it might be taken for another."""
     try:
-        return (raw or b"").decode().replace("\0", "")
+        text = (raw or b"").decode()
     except UnicodeDecodeError:
         return ""
+    return "" if "\0" in text else text
 
 
 # 2000-01-01 to 9999-12-31: what a received-at can mean, in a column of timestamptz that any client can read.

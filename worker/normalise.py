@@ -182,7 +182,7 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
         record_url_md5=hashlib.md5(url.encode(), usedforsecurity=False).hexdigest() if url else "",
         record_url=url or None,
         sdk_app_id=message.sdk_app_id or None,
-        endpoint_user=str(message.endpoint_user) if message.endpoint_user else None,
+        endpoint_user=None if message.endpoint_user in (None, "") else str(message.endpoint_user),
         left_at=_micros(message.timestamp),
         extra=_json(fitted.extra),
         repairs=_repairs(session_id, message.session_id, fitted.repairs),
@@ -274,11 +274,12 @@ def _key_press(press: Any) -> dict[str, Any]:
 
 
 def _with_key_presses(cdr: sent.Cdr, extra: Json) -> Json:
-    """Where both forms of pressed keys came and differ, the older one is kept too."""
+    """Where both forms of pressed keys came, the older one is kept too unless the newer one says all of it."""
     older, newer = cdr.ivr_key_pressed, cdr.ivr_key_pressed_ex
     if not newer or not older:
         return extra
-    same = [press.get("key") for press in _presses(older)] == [press.get("key") for press in _presses(newer)]
+    old, new = _presses(older), _presses(newer)
+    same = len(old) == len(new) and all(o.items() <= n.items() for o, n in zip(old, new, strict=True))
     return extra if same else extra | {"IVRKeyPressed": older}
 
 

@@ -32,7 +32,9 @@ def test_a_record_without_any_time_has_a_time_that_can_be_stored() -> None:
 
 def test_nothing_in_headers_is_trusted() -> None:
     headers = [("action", b"\xff"), ("source", b"\xff"), ("push-id", b"a\0b"), ("other", b"x")]
-    assert read_envelope(headers, VALUE, STAMP_MS) == Envelope("", "ab", STAMP_MS * 1000, "push")
+    named = digest_push_id("", VALUE)
+    assert read_envelope(headers, VALUE, STAMP_MS) == Envelope("", named, STAMP_MS * 1000, "push")
+    assert read_envelope([("action", b"c\0dr")], VALUE, STAMP_MS).action == ""
     assert read_envelope([("source", b"api")], VALUE, STAMP_MS).source == "api"
 
 

@@ -209,6 +209,11 @@ def test_sequences_are_unique_and_changes_are_noted(asked: list[int | None], giv
             None,
         ),
         (
+            {"IVRKeyPressed": [{"Key": "1", "Label": "a"}], "IVRKeyPressedEx": [{"Key": "1"}]},
+            [{"key": "1"}],
+            {"IVRKeyPressed": [{"Key": "1", "Label": "a"}]},
+        ),
+        (
             {"IVRKeyPressed": ["2"], "IVRKeyPressedEx": [{"key": "1"}]},
             [{"key": "1"}],
             {"IVRKeyPressed": ["2"]},
@@ -241,6 +246,9 @@ def test_the_other_three_kinds() -> None:
     url_md5 = hashlib.md5(b"https://recordings.example.com/v.mp3?sign=x").hexdigest()
     assert voicemail.key == ("s", url_md5)
     assert voicemail.row.endpoint_user == "13123456789"  # type: ignore[attr-defined]
+    for more in ({}, {"New": 1}):
+        from_nobody = normalise("voicemail", "s", body(EndpointUser=0, **more)).row
+        assert from_nobody.endpoint_user == "0"  # type: ignore[attr-defined]
     chat = normalise("imcdr", "s", payload("imcdr"))
     assert parsed(chat.row.satisfaction) == {"id": "104", "content": "满意"}  # type: ignore[attr-defined]
     assert normalise("record", "s", b"{}").key == ("s", "", "")
