@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from msgspec import Struct
 
-from receiver.answers import BAD_ACTION, BAD_SESSION_ID, FORBIDDEN, NOT_JSON, Reply
+from receiver.answers import BAD_ACTION, BAD_SESSION_ID, FORBIDDEN, NOT_JSON, TOO_DEEP, Reply
 from schemas.decoding import (
+    MAX_DEPTH,
     MAX_SESSION_ID_BYTES,
     decode_object,
     nests_too_deep,
@@ -88,15 +89,17 @@ def route(target: str) -> Route:
     )
 
 
-def admit(target: Route, body: bytes, sdk_app_ids: frozenset[int] = frozenset()) -> Admitted | Refused:
+def admit(
+    target: Route, body: bytes, sdk_app_ids: frozenset[int] = frozenset(), max_depth: int = MAX_DEPTH
+) -> Admitted | Refused:
     """Decide on a push; the checks come in the contract's order. No ids: every contact centre may push."""
     if target.fault is not None:
         return Refused(BAD_ACTION, "bad-action", target.fault, key_of(body))
     try:
         if not body.isascii():
             body.decode()  # msgspec lets bad UTF-8 pass in a field that it skips
-        if nests_too_deep(body):
-            return Refused(NOT_JSON, "not-json", "nested too deep", None)
+        if nests_too_deep(body, max_depth):
+            return Refused(TOO_DEEP, "not-json", "nested too deep")
         fields = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _admit_slowly(body, sdk_app_ids)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Allowance:
-    """A token bucket: a minute's worth at once at the most, then as many as flow back."""
+    """A token bucket: a minute's worth at once at the most, then as much as flows back."""
 
     __slots__ = ("_at", "_clock", "_left", "_per_minute")
 
@@ -16,13 +16,13 @@ class Allowance:
         self._left = float(per_minute)
         self._at = clock()
 
-    def take(self) -> bool:
+    def take(self, amount: int = 1) -> bool:
         now = self._clock()
         self._left = min(self._per_minute, self._left + (now - self._at) * self._per_minute / 60)
         self._at = now
-        if self._left < 1:
+        if self._left < amount:
             return False
-        self._left -= 1
+        self._left -= amount
         return True
 
 

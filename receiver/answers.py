@@ -27,6 +27,10 @@ class Answer(StreamResponse):
         self._all_bytes = self._head_bytes + body
 
     @property
+    def raw(self) -> bytes:
+        return self._all_bytes
+
+    @property
     def keep_alive(self) -> bool:
         return self._leaves_open
 
@@ -46,12 +50,25 @@ class Answer(StreamResponse):
 
 
 class Reply:
-    """One row of the table: an answer that leaves the connection open, and its twin that closes it."""
+    """One row of the table: an answer that leaves the connection open, and its twin that closes it.
 
-    __slots__ = ("_close", "_keep", "outcome", "status")
+    `limit` is the setting that was met, where it is one.
+    """
 
-    def __init__(self, outcome: str, status: HTTPStatus, code: int, message: str, **headers: str) -> None:
+    __slots__ = ("_close", "_keep", "limit", "outcome", "status")
+
+    def __init__(
+        self,
+        outcome: str,
+        status: HTTPStatus,
+        code: int,
+        message: str,
+        *,
+        limit: str | None = None,
+        **headers: str,
+    ) -> None:
         self.outcome = outcome
+        self.limit = limit
         self.status = status
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         closing = {**named, "Connection": "close"}
@@ -71,19 +88,52 @@ SPOOLED = Reply("spooled", _S.OK, 0, "ok")
 DEAD = Reply("dead", _S.OK, 0, "ok")  # too large for the topic: kept as a dead letter, so it is not lost
 MALFORMED = Reply("malformed", _S.BAD_REQUEST, 40000, "malformed HTTP", Connection="close")
 NOT_JSON = Reply("not-json", _S.BAD_REQUEST, 40001, "the body is not a JSON object in UTF-8")
+TOO_DEEP = Reply(
+    "not-json", _S.BAD_REQUEST, 40001, "the body nests too deep to be taken for JSON", limit="max_json_depth"
+)
 BAD_SESSION_ID = Reply("bad-session-id", _S.BAD_REQUEST, 40002, "SessionId is missing or not a usable string")
 BAD_ACTION = Reply("bad-action", _S.BAD_REQUEST, 40003, "action or version is missing, repeated or unknown")
 UNAUTHORIZED_BASIC = Reply(*_WRONG_CREDENTIALS, WWW_Authenticate='Basic realm="tccc", charset="UTF-8"')
 UNAUTHORIZED_BEARER = Reply(*_WRONG_CREDENTIALS, WWW_Authenticate='Bearer realm="tccc"')
-FORBIDDEN = Reply("forbidden", _S.FORBIDDEN, 40301, "SdkAppId is not one that may push here")
+FORBIDDEN = Reply(
+    "forbidden", _S.FORBIDDEN, 40301, "SdkAppId is not one that may push here", limit="sdk_app_ids"
+)
 NOT_FOUND = Reply("not-found", _S.NOT_FOUND, 40401, "no such path")
 NOT_ALLOWED = Reply("not-allowed", _S.METHOD_NOT_ALLOWED, 40501, "only POST is understood", Allow="POST")
-TOO_SLOW = Reply("too-slow", _S.REQUEST_TIMEOUT, 40801, "the body came too slowly", Connection="close")
+TOO_SLOW = Reply(
+    "too-slow",
+    _S.REQUEST_TIMEOUT,
+    40801,
+    "the body came too slowly",
+    limit="body_timeout_s",
+    Connection="close",
+)
 TOO_LARGE = Reply(
-    "too-large", _S.REQUEST_ENTITY_TOO_LARGE, 41301, "the body is too large", Connection="close"
+    "too-large",
+    _S.REQUEST_ENTITY_TOO_LARGE,
+    41301,
+    "the body is too large",
+    limit="max_body_bytes",
+    Connection="close",
 )
 ENCODED = Reply("encoded", _S.UNSUPPORTED_MEDIA_TYPE, 41501, "the body must not be encoded")
-TOO_MANY = Reply("too-many", _S.TOO_MANY_REQUESTS, 42901, "too many requests", Retry_After=_RETRY)
+TOO_MANY = Reply(
+    "too-many",
+    _S.TOO_MANY_REQUESTS,
+    42901,
+    "too many requests",
+    limit="auth_failures_per_minute",
+    Retry_After=_RETRY,
+)
+CROWDED = Reply("too-many", _S.TOO_MANY_REQUESTS, 42901, "too many connections", Retry_After=_RETRY)
 UNAVAILABLE = Reply(
     "unavailable", _S.SERVICE_UNAVAILABLE, 50301, "cannot take pushes now", Retry_After=_RETRY
+)
+NO_ROOM = Reply(
+    "unavailable",
+    _S.SERVICE_UNAVAILABLE,
+    50301,
+    "too much is in flight",
+    limit="max_in_flight_bytes",
+    Retry_After=_RETRY,
 )

@@ -14,10 +14,27 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from receiver.admission import ACTIONS
+from schemas.settings import PREFIX
 
 if TYPE_CHECKING:
     from receiver.spool.spool import Spool
 
+# Settings that bound what senders may do, in the order in which a request meets them.
+LIMITS = (
+    "max_connections",
+    "max_connections_per_address",
+    "max_line_bytes",
+    "max_head_bytes",
+    "head_timeout_s",
+    "auth_failures_per_minute",
+    "max_body_bytes",
+    "body_timeout_s",
+    "max_in_flight_bytes",
+    "max_json_depth",
+    "sdk_app_ids",
+    "dead_per_minute",
+    "dead_bytes_per_minute",
+)
 ACK_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 
 
@@ -29,6 +46,8 @@ class ReceiverMetrics(Collector):
         self._dead_letters: Counter[str] = Counter()
         self._acks = [0] * (len(ACK_BOUNDS_S) + 1)
         self._ack_sum_s = 0.0
+        self._limit_hits: Counter[str] = Counter(dict.fromkeys(LIMITS, 0))
+        self.connections = 0
         self.in_flight = 0
         self.in_flight_bytes = 0
         self.spool: Spool | None = None
@@ -41,6 +60,10 @@ class ReceiverMetrics(Collector):
     def acknowledged(self, elapsed_s: float) -> None:
         self._acks[bisect_left(ACK_BOUNDS_S, elapsed_s)] += 1
         self._ack_sum_s += elapsed_s
+
+    def limit_hit(self, setting: str) -> None:
+        """A sender met a limit; `setting` is one of LIMITS."""
+        self._limit_hits[setting] += 1
 
     def dead_letter(self, reason: str) -> None:
         self._dead_letters[reason] += 1
@@ -56,7 +79,12 @@ class ReceiverMetrics(Collector):
         for reason, count in sorted(self._dead_letters.items()):
             letters.add_metric(["receive", reason], count)
         yield letters
+        hits = CounterMetricFamily("tccc_receiver_limit_hits", "Times a limit was met", labels=["setting"])
+        for setting, count in self._limit_hits.items():
+            hits.add_metric([PREFIX + setting.upper()], count)
+        yield hits
         yield self._ack_histogram()
+        yield GaugeMetricFamily("tccc_receiver_connections", "Connections open", self.connections)
         yield GaugeMetricFamily("tccc_receiver_in_flight", "Requests not yet answered", self.in_flight)
         yield GaugeMetricFamily(
             "tccc_receiver_in_flight_bytes", "Bodies of requests not yet answered", self.in_flight_bytes

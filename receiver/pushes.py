@@ -1,7 +1,5 @@
 """What is done with a whole push: admitted, it becomes a record and is taken; refused, it is kept or not."""
 
-import structlog
-
 from receiver import answers
 from receiver.admission import Admitted, Refused, admit, push_id_of
 from receiver.allowance import Allowance
@@ -21,8 +19,6 @@ _REPLIES = {
     Taken.DEAD: answers.DEAD,
 }
 
-log = structlog.get_logger()
-
 
 class PushTaker:
     """Called by the server with each push; returns only when its answer is true."""
@@ -33,14 +29,18 @@ class PushTaker:
         self._topic = settings.kafka_topic
         self._dead_topic = settings.kafka_dead_topic
         self._sdk_app_ids = frozenset(settings.sdk_app_ids)
-        self._allowance = Allowance(settings.dead_per_minute)
+        self._max_json_depth = settings.max_json_depth
+        self._allowances = {
+            "dead_per_minute": Allowance(settings.dead_per_minute),
+            "dead_bytes_per_minute": Allowance(settings.dead_bytes_per_minute),
+        }
         self._intake = intake
         self._clock = clock
         self._metrics = metrics
 
     async def __call__(self, push: Push) -> Reply:
         received_at_us = self._clock.now_us()
-        decision = admit(push.target, push.body, self._sdk_app_ids)
+        decision = admit(push.target, push.body, self._sdk_app_ids, self._max_json_depth)
         try:
             if isinstance(decision, Refused):
                 return await self._refuse(push, decision, received_at_us)
@@ -57,10 +57,7 @@ class PushTaker:
         return Record(topic=self._topic, key=admitted.key, value=admitted.value, headers=headers)
 
     async def _refuse(self, push: Push, refused: Refused, received_at_us: int) -> Reply:
-        if refused.reason is None:
-            return refused.reply
-        if not self._allowance.take():
-            log.warning("dead_letter_not_kept", reason=refused.reason, why="TCCC_DEAD_PER_MINUTE reached")
+        if refused.reason is None or not self._may_keep(push.body):
             return refused.reply
         push_id = push_id_of(push.push_id, push.target.action, push.body)
         letter = refused_letter(
@@ -69,3 +66,10 @@ class PushTaker:
         await self._intake.take(letter)
         self._metrics.dead_letter(refused.reason)
         return refused.reply
+
+    def _may_keep(self, body: bytes) -> bool:
+        for (limit, allowance), amount in zip(self._allowances.items(), (1, len(body)), strict=True):
+            if not allowance.take(amount):
+                self._metrics.limit_hit(limit)
+                return False
+        return True

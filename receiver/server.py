@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 from urllib.parse import unquote
 
 from aiohttp.web import BaseRequest, Server
@@ -12,18 +13,17 @@ from msgspec import Struct
 from receiver import answers
 from receiver.admission import Route, route
 from receiver.answers import Answer, Reply
+from receiver.bodies import Bodies, Held, NoRoom
+from receiver.client_address import ClientAddresses
 from receiver.connection import BodyCutShort, Connection
+from receiver.connections import Connections
 from receiver.metrics import ReceiverMetrics
 from schemas.settings import Settings
 
-KEEPALIVE_S = 75.0
-MAX_LINE_BYTES = 8192
 # How long the rest of a request that was refused early is read, so that its client sees the answer.
 LINGER_S = 1.0
 READ_BUFFER_BYTES = 64 * 1024
 SWEEP_EVERY_S = 1.0
-
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Push(Struct, frozen=True, gc=False):
@@ -60,22 +60,25 @@ class PushServer(Server):
         self._metrics = metrics
         self._take = take
         self._authenticate = authenticate
+        self._bodies = Bodies(settings, metrics)
+        self._open = Connections(settings, metrics, ClientAddresses(settings.trusted_proxies))
         self.draining = False  # answers ask their clients to connect anew, elsewhere
         self.refusing = False  # the drain time is over
         self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
-            "keepalive_timeout": KEEPALIVE_S,
+            "keepalive_timeout": settings.keepalive_s,
             "lingering_time": LINGER_S,
-            "max_line_size": MAX_LINE_BYTES,
-            "max_field_size": MAX_LINE_BYTES,
+            "max_line_size": settings.max_line_bytes,
+            "max_field_size": settings.max_line_bytes,
             "read_bufsize": READ_BUFFER_BYTES,
+            "connections": self._open,
+            "metrics": metrics,
+            "max_head_bytes": settings.max_head_bytes,
         }
 
     def __call__(self) -> Connection:
-        return Connection(
-            self, loop=asyncio.get_running_loop(), on_malformed=self._note_malformed, **self._options
-        )
+        return Connection(self, loop=asyncio.get_running_loop(), **self._options)
 
     async def sweep(self) -> None:
         """Close connections whose request head is late; one timer for all of them. Runs until cancelled."""
@@ -86,9 +89,6 @@ class PushServer(Server):
                 if isinstance(connection, Connection):
                     connection.close_if_head_is_late(deadline)
             await asyncio.sleep(min(SWEEP_EVERY_S, self._settings.head_timeout_s / 4))
-
-    def _note_malformed(self) -> None:
-        self._metrics.answered("unknown", answers.MALFORMED.outcome)
 
     async def _handle(self, request: BaseRequest) -> Answer:
         metrics = self._metrics
@@ -102,7 +102,10 @@ class PushServer(Server):
                 reply = await self._receive(request, target)
         finally:
             metrics.in_flight -= 1
+        self._open.waiting(cast("Connection", request.protocol), taken=reply.status is HTTPStatus.OK)
         metrics.answered(target.action, reply.outcome)
+        if reply.limit is not None:
+            metrics.limit_hit(reply.limit)
         # HTTP/1.0 keeps no connection unless that is said in the answer: not worth a third kind of answer.
         # What follows a CONNECT is no HTTP.
         close = (
@@ -136,11 +139,12 @@ class PushServer(Server):
         return None
 
     async def _receive(self, request: BaseRequest, target: Route) -> Reply:
-        held = _Held()
+        held = Held()
         try:
-            body = await self._read(request, held)
+            body = await self._bodies.read(request, held)
             if len(body) > self._settings.max_body_bytes:
                 return answers.TOO_LARGE
+            self._open.serving(cast("Connection", request.protocol))
             started = time.perf_counter()
             reply = await self._take(Push(target, request.headers.get("X-TCCC-PUSH-UUID"), body))
             self._metrics.acknowledged(time.perf_counter() - started)
@@ -148,44 +152,8 @@ class PushServer(Server):
             return answers.TOO_SLOW
         except (BodyCutShort, OSError):
             return answers.MALFORMED
-        except _NoRoom:
-            return answers.UNAVAILABLE
+        except NoRoom:
+            return answers.NO_ROOM
         finally:
-            self._metrics.in_flight_bytes -= held.bytes
+            self._bodies.release(held)
         return reply
-
-    async def _read(self, request: BaseRequest, held: "_Held") -> bytes:
-        """The body, or a little more of it than the limit. Raises TimeoutError, BodyCutShort, OSError, _NoRoom."""
-        content = request.content
-        if content.is_eof():  # as good as always: it came with its head
-            body = content.read_nowait()
-            self._hold(len(body), held)
-            return body
-        if request.transport is None:
-            raise ConnectionResetError
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            request.transport.write(CONTINUE)
-        parts: list[bytes] = []
-        async with asyncio.timeout(self._settings.body_timeout_s):
-            while held.bytes <= self._settings.max_body_bytes and (part := await content.readany()):
-                self._hold(len(part), held)
-                parts.append(part)
-        return b"".join(parts)
-
-    def _hold(self, size: int, held: "_Held") -> None:
-        """Count bytes that are in memory because of a request, until it is answered."""
-        if self._metrics.in_flight_bytes + size > self._settings.max_in_flight_bytes:
-            raise _NoRoom
-        self._metrics.in_flight_bytes += size
-        held.bytes += size
-
-
-class _Held:
-    __slots__ = ("bytes",)
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-
-class _NoRoom(Exception):  # noqa: N818 -- a state of affairs, never leaves this module
-    pass

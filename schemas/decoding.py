@@ -38,16 +38,16 @@ def number(text: str) -> Decimal | str:
     return value if exponent > -16_000 and value.adjusted() < 131_000 else text
 
 
-def nests_too_deep(body: bytes) -> bool:
-    """Whether arrays and objects nest over MAX_DEPTH; quick where the body has few brackets."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+def nests_too_deep(body: bytes, max_depth: int = MAX_DEPTH) -> bool:
+    """Whether arrays and objects nest deeper; quick where the body has few brackets."""
+    if body.count(b"[") + body.count(b"{") <= max_depth:
         return False
     brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKET)
     depth = 0
     for run in _RUN.finditer(brackets):
         length = run.end() - run.start()
         depth += length if run.group()[0] in b"[{" else -length
-        if depth > MAX_DEPTH:
+        if depth > max_depth:
             return True
     return False
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.decoding import MAX_DEPTH
 from schemas.errors import SettingsError
 
 PREFIX = "TCCC_"
@@ -73,15 +74,35 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drain_s: Annotated[Seconds, Meta(description="how long to go on serving, unready, after SIGTERM")] = 5.0
     head_timeout_s: Annotated[float, Meta(gt=0, description="a request's headers must be in within")] = 10.0
     body_timeout_s: Annotated[float, Meta(gt=0, description="a request's body must be in within")] = 20.0
+    keepalive_s: Annotated[float, Meta(gt=0, description="how long an idle connection is kept")] = 75.0
+    max_connections: Annotated[
+        Positive, Meta(description="at once; past it the one that keeps waiting longest makes way")
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Meta(ge=0, description="at once; 0: no limit; set it only where senders are not behind one address"),
+    ] = 0
+    max_line_bytes: Annotated[
+        int, Meta(ge=256, le=2**16, description="of a request's URL, and of each of its headers")
+    ] = 8192
+    max_head_bytes: Annotated[
+        int, Meta(ge=256, le=2**20, description="of a request's URL and headers together")
+    ] = 32 * 1024
     max_body_bytes: Annotated[int, Meta(ge=1, le=MAX_BODY_BYTES, description="larger bodies are refused")] = (
         2**20
     )
     max_in_flight_bytes: Annotated[
         int, Meta(ge=1, description="bodies taken and not yet answered; past it, 503")
     ] = 64 * 2**20
+    max_json_depth: Annotated[
+        int, Meta(ge=8, le=MAX_DEPTH, description="levels of arrays and objects in a body")
+    ] = MAX_DEPTH
     dead_per_minute: Annotated[
         int, Meta(ge=0, description="refused bodies that are kept as dead letters in a minute")
     ] = 600
+    dead_bytes_per_minute: Annotated[
+        int, Meta(ge=0, description="bytes of refused bodies that are kept in a minute")
+    ] = 16 * 2**20
     spool_dir: Annotated[
         str, Meta(description="folder that takes pushes while Kafka is away; empty: no spool")
     ] = ".tccc/spool"

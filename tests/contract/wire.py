@@ -69,8 +69,11 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+async def connected(
+    port: int, tls: ssl.SSLContext | None = None, *, source: str = "127.0.0.1"
+) -> AsyncIterator[Wire]:
+    """`source` is the address that the receiver sees: any of 127.0.0.0/8 on Linux."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, local_addr=(source, 0))
     try:
         yield Wire(reader, writer)
     finally:
