@@ -21,8 +21,6 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
 # A conflict that lasts is none: something of the operator's own (a unique index) refuses the row.
 MAX_CONFLICTS = 8
-# Into how many a refused batch is taken apart: few transactions where one record is bad, small ones where many are.
-PARTS = 8
 
 
 class Settler:
@@ -69,21 +67,29 @@ class Settler:
         await self._store(remaining)
 
     async def _store(self, items: Sequence[Item]) -> None:
-        """Store a batch; where the database refuses it, store its parts, down to the refused record."""
+        """Store a batch; what the database refuses in it is given up."""
         if not items:
             return
         try:
-            ledger = await self._write(items)
+            settled = await self._write(items)
         except Refused as exc:
             if len(items) == 1:
-                await self._give_up(items[0], exc)
+                await self._give_up([items[0].dead(_fault(exc), "store")])
                 return
-            for part in _parts(items, exc.session_id):
+            for part in store.in_parts(items):
                 await self._store(part)
-        else:
-            self._note_settled(ledger)
+            return
+        self._note_settled(settled.ledger)
+        dead = []
+        for refusal in settled.refused:
+            if len(refusal.items) == 1:
+                dead.append(refusal.items[0].dead(_fault(refusal.why), "store"))
+            else:  # of several pushes of one row some may be sound
+                for item in refusal.items:
+                    await self._store([item])
+        await self._give_up(dead)
 
-    async def _write(self, items: Sequence[Item]) -> list[LedgerRow]:
+    async def _write(self, items: Sequence[Item]) -> store.Settled:
         for _ in range(MAX_CONFLICTS):
             try:
                 async with self._database.connection() as connection:
@@ -95,11 +101,11 @@ class Settler:
                 await asyncio.sleep(random.uniform(0, FIRST_WAIT_S))  # noqa: S311 -- jitter
         raise Refused(str(conflict)) from conflict
 
-    async def _give_up(self, item: Item, refused: Refused) -> None:
-        dead = item.dead(RecordError("refused-by-database", str(refused)), "store")
-        self._dead_ratio.check(1, 1)
-        await self._bury([dead])
-        self._note_settled(await self._write([dead]))
+    async def _give_up(self, dead: Sequence[Item]) -> None:
+        if dead:
+            self._dead_ratio.check(len(dead), len(dead))
+            await self._bury(dead)
+            self._note_settled((await self._write(dead)).ledger)
 
     def _note_settled(self, ledger: Sequence[LedgerRow]) -> None:
         self._metrics.settled(ledger)
@@ -123,17 +129,8 @@ class Settler:
         self._metrics.database_up.set(not isinstance(exc, DatabaseAway))
 
 
-def _parts(items: Sequence[Item], suspect: str | None) -> list[Sequence[Item]]:
-    """A refused batch in parts: what the database points at alone, else by position.
-
-    Records of different sessions touch different rows, so that only the order within one matters.
-    """
-    suspects = [item for item in items if item.session_id == suspect]
-    rest = [item for item in items if item.session_id != suspect]
-    if not suspects or not rest:
-        suspects, rest = [], list(items)
-    size = max(1, -(-len(rest) // PARTS))
-    return [part for part in (suspects, *(rest[n : n + size] for n in range(0, len(rest), size))) if part]
+def _fault(refused: Refused) -> RecordError:
+    return RecordError("refused-by-database", str(refused))
 
 
 def _waits() -> Iterator[float]:

@@ -3,17 +3,19 @@
 Nothing is locked between reading and writing. A row that exists is replaced only if it is still as it was
 read (`updated_at` tells), and one that does not is inserted; where another transaction was quicker, either
 fails, all is undone, and the batch is read anew. So two workers that hold the same records, one of them a
-zombie, do no harm. See docs/decisions/0004-how-rows-are-stored.md.
+zombie, do no harm. What the database refuses is left out, by savepoints, and told.
+See docs/decisions/0004-how-rows-are-stored.md.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import starmap
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from schemas import rows
+from schemas.push import Action
 from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
 from worker.batch import Item, Place
 from worker.database import Conflict, Connection, Refused, translated
@@ -21,6 +23,10 @@ from worker.fold import RowState
 from worker.normalise import Key, Normalised
 
 SCHEMA = "tccc"
+# Into how many a refused piece is taken apart where nothing tells which of it is bad.
+PARTS = 8
+
+T = TypeVar("T")
 
 
 class RowChange(Struct):
@@ -30,6 +36,20 @@ class RowChange(Struct):
     state: RowState
     version: Micros | None  # updated_at as it was read; None: no such row
     content: Normalised | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """Records of one row that was left out of a transaction because the database refuses it, and why."""
+
+    items: list[Item]
+    why: Refused
+
+
+class Settled(Struct, frozen=True):
+    """What a transaction did; `refused` is as it was before."""
+
+    ledger: list[LedgerRow]
+    refused: list[Refusal]
 
 
 async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]:
@@ -51,22 +71,45 @@ async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]
     return [item for item in items if item.place not in places]
 
 
-async def settle(connection: Connection, items: Sequence[Item]) -> list[LedgerRow]:
-    """Store a batch of unsettled items, whole or not at all; returns its ledger rows.
+async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
+    """Store a batch of unsettled items in one transaction, but for the rows that the database refuses.
 
-    Raises Conflict (read anew and try again), DatabaseAway, or Refused if the database refuses some value.
+    Raises Conflict (read anew and try again), DatabaseAway, or Refused if it cannot be told what is refused.
     """
     with translated():
         async with connection.transaction():
             changes = await _read_rows(connection, items)
             forgotten = await _forgotten(connection, items, changes)
             ledger = _fold(items, changes, forgotten)
+            refused = {}
             for action, table in TABLES.items():
                 changed = [change for change in changes[action].values() if change.state.changed]
-                if changed:
-                    await _write(connection, table, changed)
+                for change, why in await _write_sparing(connection, table, changed):
+                    refused[action, change.key] = Refusal([], why)
+            if refused:
+                ledger = _leave_out(items, ledger, refused)
             await _copy(connection, "push", LedgerRow.__struct_fields__, map(msgspec.structs.astuple, ledger))
-    return ledger
+    return Settled(ledger, list(refused.values()))
+
+
+def in_parts(things: Sequence[T]) -> list[Sequence[T]]:
+    """By position; smaller than the whole, if that has two or more."""
+    size = max(1, -(-len(things) // PARTS))
+    return [things[n : n + size] for n in range(0, len(things), size)]
+
+
+def _leave_out(
+    items: Sequence[Item], ledger: Sequence[LedgerRow], refused: dict[tuple[Action, Key], Refusal]
+) -> list[LedgerRow]:
+    """Give each refusal its items; returns the ledger rows of the others."""
+    kept = []
+    for item, row in zip(items, ledger, strict=True):
+        refusal = item.normalised and refused.get((item.normalised.action, item.normalised.key))
+        if refusal:
+            refusal.items.append(item)
+        else:
+            kept.append(row)
+    return kept
 
 
 def _fold(
@@ -124,6 +167,37 @@ async def _forgotten(
         for item in doubtful
         if (item.session_id, item.envelope.action, item.envelope.push_id) in known
     }
+
+
+async def _write_sparing(
+    connection: Connection, table: Table, changed: Sequence[RowChange]
+) -> list[tuple[RowChange, Refused]]:
+    """Write what the database takes, each row twice at most where it tells what it refuses; returns the others."""
+    if not changed:
+        return []
+    try:
+        with translated():
+            async with connection.transaction():  # within another one: a savepoint
+                await _write(connection, table, changed)
+    except Refused as exc:
+        if len(changed) == 1:
+            return [(changed[0], exc)]
+        refused = []
+        for part in _around(changed, exc.session_id) or in_parts(changed):
+            refused += await _write_sparing(connection, table, part)
+        return refused
+    return []
+
+
+def _around(changed: Sequence[RowChange], suspect: str | None) -> list[Sequence[RowChange]]:
+    """What comes before the rows of the session that the database points at, these, and what comes after.
+
+    Empty if that would split nothing.
+    """
+    found = [n for n, change in enumerate(changed) if change.key[0] == suspect]
+    if not found or len(found) == len(changed):
+        return []
+    return [changed[: found[0]], changed[found[0] : found[-1] + 1], changed[found[-1] + 1 :]]
 
 
 async def _write(connection: Connection, table: Table, changed: Sequence[RowChange]) -> None:

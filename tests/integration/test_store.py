@@ -37,8 +37,8 @@ def push(n: int, push_id: str, at_s: int, *, session: str = "s-1", **fields: Any
 
 
 async def settle(db: Connection, *items: Item) -> list[str]:
-    rows = await store.settle(db, await store.unsettled(db, items))
-    return [row.outcome for row in rows]
+    settled = await store.settle(db, await store.unsettled(db, items))
+    return [row.outcome for row in settled.ledger]
 
 
 async def shown(db: Connection, session: str = "s-1") -> tuple[Any, ...]:
@@ -160,8 +160,36 @@ async def test_a_push_that_the_row_forgot_is_known_by_the_ledger(db: Connection)
     assert (await shown(db))[0] == "u39"
 
 
-async def test_the_database_refusing_a_value_undoes_all(db: Connection) -> None:
+async def test_what_the_database_refuses_is_left_out_and_all_else_stored(db: Connection) -> None:
+    """A row, one of its participants, and the update of a row that then stays as it was."""
+    await settle(db, push(0, "u0", 0, session="s-05", Caller="old", ServeParticipants=[{"Sequence": 1}]))
     await db.execute("ALTER TABLE tccc.call ADD CONSTRAINT c CHECK (caller <> 'bad')")
+    await db.execute("ALTER TABLE tccc.call_participant ADD CONSTRAINT c CHECK (sequence <> 13)")
+    items = [
+        push(n, f"u{n}", 1, session=f"s-{n:02}", Caller="good", ServeParticipants=[{"Sequence": 1}])
+        for n in range(1, 100)
+    ]
+    items[4] = push(5, "u5", 1, session="s-05", Caller="bad")
+    items[41] = push(42, "u42", 1, session="s-42", Caller="bad")
+    items[79] = push(80, "u80", 1, session="s-80", ServeParticipants=[{"Sequence": 1}, {"Sequence": 13}])
+    settled = await store.settle(db, items)
+    refused = {one.session_id for refusal in settled.refused for one in refusal.items}
+    assert refused == {"s-05", "s-42", "s-80"}
+    assert [row.outcome for row in settled.ledger] == ["applied"] * 96
+    assert await shown(db, "s-05") == ("u0", "old", None)
+    assert await db.fetchval("SELECT count(*) FROM tccc.call") == 97
+    assert await db.fetchval("SELECT count(*) FROM tccc.call_participant") == 97
+    assert await db.fetchval("SELECT count(*) FROM tccc.push") == 97
+
+
+async def test_what_cannot_be_told_apart_is_undone_whole(db: Connection) -> None:
+    """A refusal that comes only with COMMIT."""
+    await db.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE check_violation; END $$;"
+        " CREATE CONSTRAINT TRIGGER late AFTER INSERT ON tccc.call DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW WHEN (NEW.caller = 'bad') EXECUTE FUNCTION refuse()"
+    )
     with pytest.raises(Refused):
         await settle(db, push(0, "u1", 0), push(1, "u2", 0, session="s-2", Caller="bad"))
     assert Counter(map(len, (await everything(db)).values())) == {0: 6}
