@@ -45,7 +45,6 @@ class Intake:
         clock: ReceiveClock,
         metrics: ReceiverMetrics,
     ) -> None:
-        self._ack_timeout_s = settings.ack_timeout_s
         self._dead_topic = settings.kafka_dead_topic
         self._publisher = publisher
         self._spool = spool
@@ -82,12 +81,12 @@ class Intake:
         return Taken.SPOOLED
 
     async def _publish_patiently(self, record: Record) -> None:
-        """Where there is no other place, try a Kafka that is there but slow again: late beats refused."""
+        """Where there is no other place, try a Kafka that is slow, or lost a moment ago, again: late beats refused."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PATIENCE_S
         while True:
             try:
-                async with asyncio.timeout(self._ack_timeout_s):
+                async with asyncio.timeout_at(give_up_at):
                     await self._publisher.wait_connected()
             except TimeoutError:
                 raise BrokerAway("not connected") from None
