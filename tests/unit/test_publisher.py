@@ -172,7 +172,7 @@ async def test_a_frozen_broker_is_given_up_and_found_again(
     own_kafka: LocalKafka, own_topics: Settings
 ) -> None:
     async with publishing(own_topics) as publisher:
-        await publisher.publish(record(own_topics, "before"))
+        await wait_until(lambda: _published(publisher, record(own_topics, "before")), timeout_s=60)
         with frozen(own_kafka):
             waiting = [publisher.publish(record(own_topics, f"s-{number}")) for number in range(50)]
             outcomes = await asyncio.gather(*waiting, return_exceptions=True)
