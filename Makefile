@@ -44,7 +44,7 @@ format: setup  ## mend what can be mended
 
 lock: setup  ## pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --extra local --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	  --extra local --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

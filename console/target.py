@@ -84,6 +84,8 @@ def stack_environ(environ: dict[str, str], stack: StackState, home: Path) -> dic
     """Give the environment as `tccc up` hands it to the roles of this stack."""
     handed = {name: value for name, value in environ.items() if not name.startswith(_NOT_OF_A_STACK)}
     handed.setdefault("TCCC_TOPIC_REPLICATION", str(min(3, len(stack.kafka_bootstrap.split(",")))))
+    if stack.vendor_endpoint is not None:
+        handed["TCCC_VENDOR_ENDPOINT"] = stack.vendor_endpoint
     return handed | {
         "TCCC_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
         "TCCC_DATABASE_URL": stack.database_url,

@@ -5,9 +5,12 @@ TcccError
 ├── DependencyAway    something we lean on does not answer: wait, retry, spool, or answer 503
 │   ├── BrokerAway      Kafka did not confirm in time; the record may still have been written
 │   ├── DatabaseAway    Postgres cannot be reached, or gave up a transaction that may succeed later
-│   └── SpoolAway       the spool cannot take a record: full, or its disk refuses
+│   ├── SpoolAway       the spool cannot take a record: full, or its disk refuses
+│   ├── VendorAway      the vendor's API does not answer, or contradicts itself from page to page
+│   └── WorkersAway     the workers do not consume what is waiting for them
 └── OperatorError     a person has to act; the message says what to do
     ├── SettingsError   a setting is missing, unknown or bad (exit status 2)
+    ├── VendorRefused   the vendor's API refuses what we ask: trying again will not help
     └── SchemaMismatch  the database is older or newer than this program can work with
 """
 
@@ -55,12 +58,24 @@ class SpoolAway(DependencyAway):
     """The spool cannot take a record: full, or its disk refuses."""
 
 
+class VendorAway(DependencyAway):
+    """The vendor's API does not answer, or its pages contradict each other; a later try may do better."""
+
+
+class WorkersAway(DependencyAway):
+    """The workers do not consume what is waiting for them."""
+
+
 class OperatorError(TcccError):
     """A person has to act; the message says what to do and holds no secret."""
 
 
 class SettingsError(OperatorError):
     """A setting is missing, unknown or bad; the message names it and never shows its value."""
+
+
+class VendorRefused(OperatorError):  # noqa: N818 -- reads as what it is
+    """The vendor's API refuses what we ask; the message holds its code and what to do about it."""
 
 
 class SchemaMismatch(OperatorError):  # noqa: N818 -- reads as what it is

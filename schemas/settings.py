@@ -152,6 +152,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Positive, Meta(description="days the ledger keeps; must exceed the topic's retention")
     ] = 35
 
+    # the vendor's API; its keys are TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY
+    vendor_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^/?#@\s]+/?$",
+            description="the vendor's API: scheme, host and, if need be, port",
+        ),
+    ] = "https://ccc.tencentcloudapi.com"
+    vendor_requests_per_s: Annotated[
+        float, Meta(gt=0, le=20, description="at the most; the vendor refuses more than 20")
+    ] = 18.0
+    vendor_timeout_s: Annotated[
+        float, Meta(gt=0, le=300, description="how long the vendor's API may take for a page")
+    ] = 15.0
+    reconcile_settle_s: Annotated[
+        Seconds,
+        Meta(description="a call that began later than so long ago may not be over: not signed off yet"),
+    ] = 3600.0
+
     # every role
     log_format: Annotated[
         Literal["auto", "json", "console"], Meta(description="auto: console on a terminal, else JSON")
@@ -214,10 +233,14 @@ def _convert(name: str, value: str) -> Any:
         # msgspec's message tells what was expected; where it would show the value, say only that much.
         reason = "is not one of its values" if "enum" in str(exc) else str(exc)
         if "regex" in reason:
-            reason = (
-                "HOST:PORT is expected" if name.endswith("LISTEN") else "a path such as /push is expected"
-            )
+            reason = _EXPECTED.get(name, "HOST:PORT is expected")
         raise SettingsError(f"{name}: {reason}") from None
+
+
+_EXPECTED = {
+    "TCCC_PUSH_PATH": "a path such as /push is expected",
+    "TCCC_VENDOR_ENDPOINT": "http://HOST:PORT or https://HOST is expected",
+}
 
 
 def _check_together(settings: Settings) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
@@ -13,10 +14,12 @@ from runtime.signals import Stop, stop_on_signals
 from schemas.errors import DependencyAway
 from schemas.settings import Settings
 from worker import ledger, migrate
+from worker.beside import report
 from worker.consumer import Consumer
 from worker.database import Database
 from worker.dead_letters import DeadLetters
 from worker.dead_ratio import DeadRatio
+from worker.drift import Drift
 from worker.loop import Loop
 from worker.metrics import Metrics
 from worker.settler import Settler
@@ -27,6 +30,8 @@ DEFAULT_ADMIN = "127.0.0.1:9465"
 RETRY_S = 1.0
 MAINTAIN_S = 3600.0
 PROBE_TIMEOUT_S = 2.0
+
+Work = Coroutine[Any, Any, None]
 
 
 async def serve(settings: Settings) -> None:
@@ -39,7 +44,8 @@ async def serve(settings: Settings) -> None:
         dead_letters = DeadLetters(settings)
         stack.push_async_callback(dead_letters.close)
         settler = Settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
-        loop = Loop(settler, metrics, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
+        drift = Drift()
+        loop = Loop(settler, metrics, drift, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
         consumer = Consumer(settings, on_revoked=loop.make_way, on_assigned=metrics.rebalances.inc)
         stack.push_async_callback(consumer.stop)
 
@@ -52,17 +58,15 @@ async def serve(settings: Settings) -> None:
         log.info("started", role="worker", admin=url, group=settings.kafka_group)
         if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
             return
-        await _run(loop, consumer, settings, stop)
+        beside = [loop.observe(consumer), _maintain(settings), report(settings, drift, metrics)]
+        await _run(loop.run(consumer, stop.requested), beside, stop)
         log.info("stopping", role="worker")
 
 
-async def _run(loop: Loop, consumer: Consumer, settings: Settings, stop: Stop) -> None:
+async def _run(loop: Work, others: Sequence[Work], stop: Stop) -> None:
     """The loop with what goes on beside it; the first of them to fail ends them all."""
-    beside = [
-        asyncio.create_task(loop.observe(consumer)),
-        asyncio.create_task(_maintain(settings)),
-    ]
-    work = asyncio.create_task(loop.run(consumer, stop.requested))
+    beside = [asyncio.create_task(other) for other in others]
+    work = asyncio.create_task(loop)
     hurry = asyncio.create_task(stop.again.wait())
     try:
         done, _ = await asyncio.wait({work, hurry, *beside}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ import structlog
 from schemas.errors import BrokerAway
 from worker.batch import KafkaRecord, read
 from worker.consumer import Consumer
+from worker.drift import Drift
 from worker.metrics import Metrics
 from worker.settler import Settler
 
@@ -27,8 +28,11 @@ class StuckError(Exception):
 
 
 class Loop:
-    def __init__(self, settler: Settler, metrics: Metrics, *, revoke_grace_s: float, stuck_s: float) -> None:
+    def __init__(
+        self, settler: Settler, metrics: Metrics, drift: Drift, *, revoke_grace_s: float, stuck_s: float
+    ) -> None:
         self._settler = settler
+        self._drift = drift
         self._metrics = metrics
         self._revoke_grace_s = revoke_grace_s
         self._stuck_s = stuck_s
@@ -107,5 +111,6 @@ class Loop:
         self._metrics.polled(len(records))
         items = [read(record) for record in records]
         await self._settler.settle(items)
+        self._metrics.drifted(self._drift.note(items))
         await consumer.commit(records)
         self._progress_at = time.monotonic()

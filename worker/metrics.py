@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from schemas.push import PUSHES
 from schemas.rows import LedgerRow
 from worker.batch import Item
+from worker.drift import Note
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10000)
@@ -31,6 +32,14 @@ class Metrics:
         )
         self._dead = Counter("tccc_dead_letters", "Records given up.", ["stage", "reason"], registry=r)
         self.rebalances = Counter("tccc_rebalances", "Assignments of partitions.", registry=r)
+        self.reconciled_until = Gauge(
+            "tccc_reconciled_until_seconds",
+            "Up to when the table is known to be complete, UNIX time; 0: never compared.",
+            registry=r,
+        )
+        self._drift = Counter(
+            "tccc_drift", "Fields and values that the protocol does not list.", ["action", "kind"], registry=r
+        )
         self.database_up = Gauge("tccc_worker_database_up", "Whether the database answers.", registry=r)
 
     def settled(self, ledger: Sequence[LedgerRow]) -> None:
@@ -45,6 +54,10 @@ class Metrics:
 
     def polled(self, records: int) -> None:
         self._batch.observe(records)
+
+    def drifted(self, notes: Sequence[Note]) -> None:
+        for note in notes:
+            self._drift.labels(note.action, note.kind).inc()
 
     def died(self, items: Sequence[Item]) -> None:
         for item in items:

@@ -12,13 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from console.dead.listing import Listing, print_letter
-from console.dead.replay import Replay, Tally, open_publisher
+from console.dead.replay import Replay, Tally
 from console.dead.selection import Found, Selection, scan, selection_options
 from console.dead.states import States
 from console.kafka import TopicReader, open_topic
 from console.output import json_option, print_json
 from console.postgres import open_database
 from console.progress import Say, progress
+from console.publishing import open_publisher
 from console.target import home_option, target
 from runtime import logs
 from schemas.errors import DependencyAway, OperatorError

@@ -6,25 +6,20 @@ remembered first, they would be lost.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 from msgspec import Struct, field
 
 from console.dead.letter import Letter
 from console.dead.recheck import Recheck, StillBad
 from console.dead.selection import Found
 from console.dead.states import States
-from receiver.partitioning import partition_of
-from receiver.producer import retire
-from runtime.kafka import MAX_RECORD_BYTES, client_options
+from console.publishing import RecordPublisher
 from schemas.envelope import Record
 from schemas.errors import BrokerAway
 from schemas.settings import Settings
 
-DEADLINE_S = 30.0
 _CHUNK_LETTERS = 100
 _TICKS_PER_S = 10
 _MAX_NAMED = 1000
@@ -58,7 +53,7 @@ class Replay:
         self,
         settings: Settings,
         states: States,
-        publisher: "LetterPublisher | None",
+        publisher: RecordPublisher | None,
         tally: Tally,
         *,
         again: bool,
@@ -120,44 +115,3 @@ class Replay:
             if failure is not None and not isinstance(failure, MessageSizeTooLargeError):
                 reason = type(failure).__name__
                 raise BrokerAway(f"not all confirmed ({reason}): run it again to go on") from failure
-
-
-class LetterPublisher:
-    """Writes records with acks=all. Made by `open_publisher`."""
-
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
-
-    async def publish(self, records: Sequence[Record]) -> list[BaseException | None]:
-        """For each record None, or why it may not have been written."""
-        sends = [asyncio.create_task(self._send(record)) for record in records]
-        _, late = await asyncio.wait(sends, timeout=DEADLINE_S)
-        for send in late:
-            send.cancel()
-        return await asyncio.gather(*sends, return_exceptions=True)
-
-    async def _send(self, record: Record) -> None:
-        number = None
-        if record.key is not None:
-            number = partition_of(record.key, len(await self._producer.partitions_for(record.topic)))
-        await self._producer.send_and_wait(
-            record.topic, value=record.value, key=record.key, headers=record.headers, partition=number
-        )
-
-
-@asynccontextmanager
-async def open_publisher(settings: Settings) -> AsyncIterator[LetterPublisher]:
-    """Raises BrokerAway."""
-    producer = AIOKafkaProducer(
-        **client_options(settings), acks="all", enable_idempotence=False, max_request_size=MAX_RECORD_BYTES
-    )
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            await producer.start()
-    except (KafkaError, OSError, TimeoutError) as exc:
-        await retire(producer)
-        raise BrokerAway(f"no answer from TCCC_KAFKA_BOOTSTRAP: {type(exc).__name__}") from exc
-    try:
-        yield LetterPublisher(producer)
-    finally:
-        await retire(producer)

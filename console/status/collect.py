@@ -49,7 +49,11 @@ async def collect(target: Target) -> Status:
         schema_version=tables.schema_version if tables else None,
         rows=tables.rows if tables else None,
         ledger=ledger,
-        reconciled_until=processes.reconciled_until([*receivers, *workers]),
+        reconciled_until=min((r.complete_until for r in tables.reconciled if r.complete_until), default=None)
+        if tables
+        else None,
+        reconciled=tables.reconciled if tables else None,
+        drift=tables.drift if tables else None,
         pids=target.stack.pids if target.stack else None,
         away=[
             *processes.not_ready("receiver", receivers),

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from console.status.facts import Ledger, RowCount, Tables
+from console.status.facts import Drift, Ledger, Reconciled, RowCount, Tables
+from console.times import iso
 from console.visits.database import visiting
 from schemas.errors import OperatorError
 from schemas.settings import Settings
@@ -28,6 +29,15 @@ LATERAL (
     SELECT settled_at FROM tccc.push WHERE kafka_partition = number ORDER BY kafka_offset DESC LIMIT 1
 ) AS newest
 """
+_RECONCILED = """
+SELECT sdk_app_id, complete_from, complete_until FROM tccc.reconciled
+WHERE complete_until > complete_from ORDER BY sdk_app_id
+"""
+_DRIFT = """
+SELECT count(DISTINCT (action, name)) FILTER (WHERE kind = 'field'),
+       count(DISTINCT (action, name, value)) FILTER (WHERE kind = 'value')
+FROM tccc.drift WHERE last_seen >= now() - interval '7 days'
+"""
 
 
 async def tables(settings: Settings) -> Tables:
@@ -36,8 +46,16 @@ async def tables(settings: Settings) -> Tables:
         version = await schema_version(connection)
         if version == 0:
             raise OperatorError("the database has not been migrated: run 'tccc migrate'")
+        reconciled = [
+            Reconciled(sdk_app_id=row[0], complete_from=iso(row[1]), complete_until=iso(row[2]))
+            for row in await connection.fetch(_RECONCILED)
+        ]
+        fields, values = await connection.fetchrow(_DRIFT) or (0, 0)
         return Tables(
-            schema_version=version, rows={table: await _count(connection, table) for table in TABLES}
+            schema_version=version,
+            rows={table: await _count(connection, table) for table in TABLES},
+            reconciled=reconciled,
+            drift=Drift(fields=fields, values=values),
         )
 
 

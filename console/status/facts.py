@@ -93,9 +93,26 @@ class Ledger(Struct, frozen=True, kw_only=True):
     newest_age_s: float | None
 
 
+class Reconciled(Struct, frozen=True, kw_only=True):
+    """Of a contact centre: the span in which nothing that the vendor's API knows of is missing."""
+
+    sdk_app_id: int
+    complete_from: str | None
+    complete_until: str | None
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """How many fields and values, seen in the last 7 days, the protocol does not list."""
+
+    fields: int
+    values: int
+
+
 class Tables(Struct, frozen=True, kw_only=True):
     schema_version: int
     rows: dict[str, RowCount]
+    reconciled: list[Reconciled]
+    drift: Drift
 
 
 class Away(Struct, frozen=True, kw_only=True):
@@ -106,6 +123,8 @@ class Away(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
+    """`reconciled_until` is that of the contact centre that is the furthest behind."""
+
     receivers: list[Receiver]
     workers: list[Worker]
     spool: Spool | None
@@ -115,5 +134,7 @@ class Status(Struct, frozen=True, kw_only=True):
     rows: dict[str, RowCount] | None
     ledger: Ledger | None
     reconciled_until: str | None
+    reconciled: list[Reconciled] | None
+    drift: Drift | None
     pids: Pids | None
     away: list[Away]

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from console.status.facts import Away, Receiver, Spool, Worker
-from console.times import iso
 from console.visits.admin import Process
 
 
@@ -53,12 +52,6 @@ def dead_by_reason(processes: Iterable[Process]) -> dict[str, int]:
     for process in processes:
         total.update(process.by("tccc_dead_letters_total", "reason"))
     return dict(total.most_common())
-
-
-def reconciled_until(processes: Iterable[Process]) -> str | None:
-    """The time up to which the vendor's API was compared, in ISO 8601; None if it never was."""
-    told = [at for process in processes if (at := process.value("tccc_reconciled_until_seconds"))]
-    return iso(int(max(told) * 1_000_000)) if told else None
 
 
 def not_ready(kind: str, processes: Sequence[Process]) -> list[Away]:

@@ -82,8 +82,18 @@ def _stored(status: Status) -> Iterator[list[object]]:
     if status.lag is not None and status.lag.lost_records:
         lost = f"{status.lag.lost_records} records before they were read"
         yield ["lost to retention", Text(lost, "bold red")]
-    yield ["reconciled until", status.reconciled_until or NONE]
+    yield ["reconciled until", _reconciled(status)]
+    if status.drift is not None and (status.drift.fields or status.drift.values):
+        drift = f"{status.drift.fields} fields and {status.drift.values} values in 7 days: see 'tccc drift'"
+        yield ["drift", Text(drift, "yellow")]
     yield ["schema version", _or_none(status.schema_version)]
+
+
+def _reconciled(status: Status) -> str:
+    several = status.reconciled or []
+    if len(several) < 2:
+        return status.reconciled_until or NONE
+    return ", ".join(f"{r.sdk_app_id} {r.complete_until}" for r in several)
 
 
 def counts(by_name: Mapping[str, int]) -> str:

@@ -19,13 +19,16 @@ class Pids(Struct, frozen=True, kw_only=True):
     postgres: list[int]
 
 
-class StackState(Struct, frozen=True, kw_only=True):
+class StackState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`vendor_endpoint` is where a fake of the vendor's API listens, if one was asked for."""
+
     push_url: str
     receiver_admin_urls: list[str]
     worker_admin_urls: list[str]
     database_url: str
     kafka_bootstrap: str
     pids: Pids
+    vendor_endpoint: str | None = None
 
     def line(self) -> str:
         return msgspec.json.encode(self).decode()
