@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -13,6 +14,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from console.fake_vendor.process import FakeVendorProcess
+from console.simulator.arrivals import CHINA
+from console.simulator.centre import SDK_APP_ID
 from deploy.local.stack import Size, Stack
 from deploy.local.state import StackState
 from runtime import logs
@@ -29,6 +33,7 @@ EXAMPLES = """\b
 Examples:
   tccc up
   tccc up --receivers 2 --workers 3 --brokers 3 --home /var/tmp/tccc
+  tccc up --fake-vendor
   tccc up --json | head -1 | jq -r .push_url
 """
 
@@ -50,9 +55,14 @@ Examples:
     "--brokers", type=click.IntRange(1, 9), default=1, show_default=True, help="With 3: replication 3."
 )
 @click.option(
+    "--fake-vendor",
+    is_flag=True,
+    help="Also run a fake of the vendor: its API, and a day of pushes of which some are withheld.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="One line of JSON on standard output when all is ready."
 )
-def up(home: Path, receivers: int, workers: int, brokers: int, *, as_json: bool) -> None:
+def up(home: Path, receivers: int, workers: int, brokers: int, *, fake_vendor: bool, as_json: bool) -> None:
     """Run the whole pipeline on this machine.
 
     Starts a real Kafka and a real Postgres, migrates, starts receivers and workers, prints their addresses and
@@ -61,23 +71,35 @@ def up(home: Path, receivers: int, workers: int, brokers: int, *, as_json: bool)
     logs.configure(load(os.environ))
     interrupts = Interrupts()
     with Stages() as stages:
+        fake = FakeVendorProcess(home) if fake_vendor else None
         stack = Stack(
-            home, Size(receivers=receivers, workers=workers, brokers=brokers), os.environ, stages.show
+            home,
+            Size(receivers=receivers, workers=workers, brokers=brokers),
+            os.environ,
+            stages.show,
+            vendor_endpoint=fake.endpoint if fake else None,
         )
         try:
             stack.claim()
             state = start(stack, stages)
+            if fake is not None:
+                stages.show("starting the fake vendor", 0, 1)
+                fake.start(state.push_url)
             stages.close()
             interrupts.only_note()  # before the line: who reads it may send its SIGINT at once
             print(state.line() if as_json else summary(state, stack.home), flush=True)
             while not interrupts.noted:
                 stack.step()
+                if fake is not None:
+                    fake.step()
                 time.sleep(_STEP_S)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         finally:
             interrupts.only_note()
             stages.show("stopping", 0, 1)
+            if fake is not None:
+                fake.stop()
             stack.stop()
             interrupts.ignore()
 
@@ -110,9 +132,22 @@ def summary(state: StackState, home: Path) -> str:
         ("database", state.database_url),
         ("Kafka", state.kafka_bootstrap),
         ("home", f"{home} (logs in logs/)"),
+        *_fake_vendor(state),
     ]
     lines = [f"  {name:<9} {value}" for name, value in rows]
     return "\n".join(["tccc is up; Ctrl-C stops it, the data stays", *lines])
+
+
+def _fake_vendor(state: StackState) -> list[tuple[str, str]]:
+    """Where it is, and what to try with it."""
+    if state.vendor_endpoint is None:
+        return []
+    yesterday = datetime.now(CHINA).date() - timedelta(days=1)
+    span = f"--from {yesterday}T00:00+08:00 --to {yesterday + timedelta(days=1)}T00:00+08:00"
+    return [
+        ("vendor", state.vendor_endpoint),
+        ("", f"tccc reconcile {span} --sdk-app-id {SDK_APP_ID}"),
+    ]
 
 
 class Interrupts:

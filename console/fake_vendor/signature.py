@@ -14,6 +14,8 @@ from console.fake_vendor.parameters import ApiError
 
 MAX_SKEW_S = 300
 SERVICE = "ccc"
+# They open nothing but this.
+SECRET_ID, SECRET_KEY = "fake-secret-id", "fake-secret-key"
 
 _AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=(?P<id>[^/]+)/(?P<date>\d{4}-\d{2}-\d{2})/(?P<service>[a-z]+)/tc3_request, ?"

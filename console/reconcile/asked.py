@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from console.fake_vendor.server import SECRET_ID, SECRET_KEY
+from console.fake_vendor.signature import SECRET_ID, SECRET_KEY
 from console.progress import Say
 from console.reconcile.comparison import Order
 from console.reconcile.reconciler import Advance

@@ -34,11 +34,19 @@ class Stack:
     """
 
     def __init__(
-        self, home: Path, size: Size, environ: Mapping[str, str], progress: Progress = no_progress
+        self,
+        home: Path,
+        size: Size,
+        environ: Mapping[str, str],
+        progress: Progress = no_progress,
+        *,
+        vendor_endpoint: str | None = None,
     ) -> None:
+        """`vendor_endpoint` is told to who asks for the stack's state; what listens there is another's."""
         self.home = home.resolve()
         self._size = size
         self._environ = environ
+        self._vendor_endpoint = vendor_endpoint
         self._lock = home_lock(self.home)
         self._postgres = LocalPostgres(self.home / "postgres")
         self._kafka = LocalKafka(self.home / "kafka", size.brokers, progress=progress)
@@ -129,6 +137,7 @@ class Stack:
             worker_admin_urls=[role.admin_url for role in of_kind["worker"]],
             database_url=self._postgres.url,
             kafka_bootstrap=self._kafka.bootstrap,
+            vendor_endpoint=self._vendor_endpoint,
             pids=Pids(
                 receiver=pids["receiver"],
                 worker=pids["worker"],

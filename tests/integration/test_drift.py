@@ -15,13 +15,18 @@ async def test_unknown_field_and_end_status_show_within_a_minute(
     settings: Settings, eventually: Until
 ) -> None:
     at_us = now_us()
-    odd = {
+    odd: dict[str, Any] = {
         "EndStatusString": "abductedByAliens",
         "CustomerLevel": {"Tier": "gold"},
         "SeatUser": {"Mood": 3},
         "ServeParticipants": [{"Type": "robotSeat", "Sequence": 0, "Weight": 1}],
     }
-    personal = {"13800138000": 1, "zhang@example.com": 2, "HungUpSide": "0086 13800138000", "Direction": 7}
+    personal: dict[str, Any] = {
+        "13800138000": 1,
+        "zhang@example.com": 2,
+        "HungUpSide": "0086 13800138000",
+        "Direction": 7,
+    }
     sent = [
         *(cdr(n, at_us=at_us, EndStatusString="ok", HungUpSide="user") for n in range(5)),
         *(cdr(n, at_us=at_us, **odd) for n in range(5, 8)),

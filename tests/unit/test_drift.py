@@ -25,7 +25,9 @@ def test_what_the_protocol_lists_is_no_drift() -> None:
 
 
 def test_fields_of_the_api_are_drift_in_a_push_only() -> None:
-    told = body(SessionId="s-1", Time=1, AsrUrl="x", SeatUser={"Role": 3}, ServeParticipants=[{"RecordURL": "y"}])
+    told = body(
+        SessionId="s-1", Time=1, AsrUrl="x", SeatUser={"Role": 3}, ServeParticipants=[{"RecordURL": "y"}]
+    )
     assert notes(told, source="api") == set()
     assert {note.name for note in notes(told)} == {
         "Time",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from console.fake_vendor.server import SECRET_ID, SECRET_KEY
+from console.fake_vendor.signature import SECRET_ID, SECRET_KEY
 from console.simulator import Session, simulate
 from console.simulator.centre import SDK_APP_ID
 from console.simulator.dice import Dice
