@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test coverage chaos check format lock clean
+BENCH := .venv-bench
+
+.PHONY: help setup run test coverage chaos bench check format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,6 +34,15 @@ coverage: setup  ## the tests, and which lines they run, processes of their own 
 chaos: setup  ## break things on purpose, and account for every push: ARGS="--seed 1 --duration 600"
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+bench: $(BENCH)/.ready  ## cost and speed, measured beside the peers; writes docs/performance.md: ARGS="receiver worker --rounds 5"
+	@$(BENCH)/bin/python -m tests.bench $(ARGS)
+
+$(BENCH)/.ready: requirements/bench.txt pyproject.toml
+	@$(PYTHON) -m venv $(BENCH)
+	@echo "installing the project and its peers into $(BENCH) (about a minute the first time)"
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
+	@touch $@
+
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,6 +56,9 @@ format: setup  ## mend what can be mended
 lock: setup  ## pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --extra local --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --extra local --extra reconcile --constraint requirements/dev.txt --output-file requirements/bench.txt \
+	  requirements/bench.in pyproject.toml
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
