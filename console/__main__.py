@@ -27,6 +27,8 @@ VERBS = {
     "backfill": "console.backfill",
     "drift": "console.drift",
     "rewind": "console.rewind",
+    "erase": "console.erase.command",
+    "purge": "console.purge",
     "spool": "console.spool",
     "config": "console.config",
     "doctor": "console.doctor.command",

@@ -18,7 +18,7 @@ from schemas.settings import Settings
 from worker.batch import KafkaRecord
 
 # In the order in which they happen, for those of the same moment.
-EVENTS = ("received", "published", "refused", "settled", "dead", "replayed", "dropped")
+EVENTS = ("received", "published", "refused", "settled", "dead", "replayed", "dropped", "erased")
 MAX_TAIL_RECORDS = 500_000
 _MAX_RECORDS = 200
 
@@ -94,6 +94,9 @@ class History:
         await self._in_tail(seen)
         for table in TABLES.values():
             await self._in_rows(table.name)
+        for (erased_at,) in await self._database.all(_ERASED, [self.session_id or self._identity]):
+            self.session_id = self.session_id or self._identity
+            self.events.append(Event(at_us=erased_at, what="erased", push_id="", action="", facts={}))
 
     async def _in_ledger(self) -> list[_Settled]:
         rows = await self._database.all(_BY_SESSION, self._identity)
@@ -231,6 +234,7 @@ _BY_PUSH = """
 SELECT session_id, push_id, action, received_at, kafka_partition, kafka_offset, outcome, settled_at
 FROM tccc.push WHERE session_id = $1 AND push_id = $2 ORDER BY settled_at
 """
+_ERASED = "SELECT erased_at FROM tccc.erased_among('session', $1)"
 _DAYS = """
 SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'tccc.push'::regclass
 ORDER BY inhrelid::regclass::text = 'tccc.push_default', inhrelid::regclass::text DESC

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from console.visits.database import told
 from schemas.errors import OperatorError
@@ -13,6 +13,7 @@ from worker.database import Connection, Refused, connected, translated
 STATEMENT_TIMEOUT_S = 60.0
 
 Answer = tuple[Any, ...]
+Isolation = Literal["read_committed", "repeatable_read"]
 
 
 class Questions:
@@ -28,6 +29,13 @@ class Questions:
                     return [tuple(row) for row in await self._connection.fetch(query, *values)]
         except Refused as exc:
             raise OperatorError(f"the database refuses a statement: {exc}") from exc
+
+    @asynccontextmanager
+    async def transaction(self, isolation: Isolation = "read_committed") -> AsyncIterator[None]:
+        """What is asked in the block is done whole or not at all."""
+        with translated():
+            async with self._connection.transaction(isolation=isolation):
+                yield
 
     async def one(self, query: str, *values: Any) -> Any:
         """The first column of the first row, None if there is no row."""

@@ -30,7 +30,8 @@ def trace(identity: str, home: Path, *, as_json: bool) -> None:
     """Show what happened to a push or to all pushes of a session: received, published, settled, dead, replayed.
 
     Looks in the ledger, in the dead letters and among the records not consumed yet. A push id is looked for
-    from the ledger's newest day back. Nothing of a body is shown. Exits with 1 if nothing is known of it.
+    from the ledger's newest day back. Nothing of a body is shown. Of a session that 'tccc erase' removed, it
+    tells when, and what of it Kafka still has. Exits with 1 if nothing is known of it.
     """
     with progress(f"trace: {identity}") as say:
         history = asyncio.run(_trace(target(home).settings, identity, say))

@@ -1,5 +1,6 @@
 """A consumed record on its way to being settled: what it asks for, or why it is dead."""
 
+import msgspec
 import structlog
 from aiokafka import ConsumerRecord
 from msgspec import Struct
@@ -17,6 +18,7 @@ KafkaRecord = ConsumerRecord[bytes | None, bytes | None]
 Place = tuple[int, int, Micros]
 
 _MAX_ACTION_CHARS = 64
+ERASED = "erased"  # the ledger's push id of what was erased; its session is ''
 
 
 class Item(Struct, frozen=True, gc=False):
@@ -54,6 +56,11 @@ class Item(Struct, frozen=True, gc=False):
             fault,
             stage,
         )
+
+    def erased(self) -> LedgerRow:
+        """Of somebody who was erased: no row shows it, and the ledger does not tell whose it was."""
+        row = self.settled("stale" if self.fault is None else "dead")
+        return msgspec.structs.replace(row, session_id="", push_id=ERASED)
 
     def settled(self, outcome: Outcome) -> LedgerRow:
         return LedgerRow(

@@ -93,8 +93,7 @@ class Settler:
         for _ in range(MAX_CONFLICTS):
             try:
                 async with self._database.connection() as connection:
-                    remaining = await store.unsettled(connection, items)
-                    return await store.settle(connection, remaining)
+                    return await store.settle(connection, items)
             except Conflict as exc:
                 conflict = exc
                 log.info("batch meets another writer", records=len(items), detail=str(exc))

@@ -45,6 +45,10 @@ class States:
             _REMEMBER, *map(list, columns), state, int(state == "replayed"), note and _clean(note)
         )
 
+    async def drop_erased(self, letter_ids: Sequence[str]) -> None:
+        """So that no replay brings back whom `tccc erase` removed; what the letters were is not kept."""
+        await self._database.all(_DROP_ERASED, list(letter_ids))
+
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
         """For one command at a time; raises OperatorError where another is at it."""
@@ -65,4 +69,10 @@ INSERT INTO tccc.dead_state AS known (letter_id, push_id, stage, reason, state, 
 SELECT *, $5, $6::integer, $7 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 ON CONFLICT (letter_id) DO UPDATE SET state = excluded.state, replays = known.replays + excluded.replays,
     note = coalesce(excluded.note, known.note), changed_at = clock_timestamp()
+"""
+_DROP_ERASED = """
+INSERT INTO tccc.dead_state (letter_id, push_id, stage, reason, state, replays, note)
+SELECT letter_id, 'erased', '', '', 'dropped', 0, 'erased' FROM unnest($1::text[]) AS letter_id
+ON CONFLICT (letter_id) DO UPDATE SET state = 'dropped', push_id = 'erased', note = 'erased',
+    changed_at = clock_timestamp()
 """

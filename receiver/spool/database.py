@@ -125,6 +125,12 @@ class PartTable:
         with translated():
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
+    def compact(self) -> None:
+        """Write the file anew without free pages, and empty the log into it."""
+        with translated():
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def close(self) -> None:
         """Close the file. SQLite empties the log into it and removes the log, if it still has its name."""
         with translated():

@@ -17,6 +17,7 @@ from receiver.spool.lease import Lease
 from receiver.spool.salvage import salvage, set_aside
 from receiver.spool.segment import Chunk, Segment
 from receiver.spool.stored import Stored
+from schemas.envelope import Record
 from schemas.errors import SpoolAway
 
 _log = structlog.get_logger()
@@ -88,6 +89,18 @@ class HeldFiles:
             if segment.records and not isinstance(exc, SpoolFull):
                 self._give_up(segment, exc)
         self.tidy()
+
+    def erase(self, wanted: Callable[[Record], bool]) -> int:
+        """Remove all records that are wanted, published or not, and every trace of them in these files."""
+        erased = 0
+        for segment in self._segments:
+            found = segment.select(wanted)
+            if found:
+                segment.forget(found)
+                segment.compact()
+                erased += len(found)
+        self.tidy()
+        return erased
 
     def tidy(self) -> None:
         """Remove files that are drained."""

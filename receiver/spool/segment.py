@@ -19,6 +19,7 @@ from receiver.spool.folder import size_of, sync_folder, wal_of
 from receiver.spool.frame import OVERHEAD_BYTES, PAGE_BYTES, Part, cut, join
 from receiver.spool.lease import Lease
 from receiver.spool.stored import Stored, runs
+from schemas.envelope import Record
 
 CHUNK_BYTES = 4 * 2**20
 _REST_RECORDS, _REST_S = 500, 0.001  # while reading much: other threads wait for the interpreter
@@ -123,6 +124,11 @@ class Segment:
             raise SpoolDamaged("records are missing from the spool file")
         return found
 
+    def select(self, wanted: Callable[[Record], bool]) -> list[Stored]:
+        """All records that are wanted, wherever they stand."""
+        with closing(self._stored()) as records:
+            return [stored for stored in records if wanted(stored.record)]
+
     def forget(self, drained: Iterable[Stored]) -> None:
         """Remove what is safe elsewhere. Where the disk refuses, it still never comes out of here again."""
         for stored in drained:
@@ -146,6 +152,11 @@ class Segment:
 
     def checkpoint(self) -> None:
         self._table.checkpoint()
+        self.log_bytes = 0
+
+    def compact(self) -> None:
+        """Write the file anew, so that nothing of what was forgotten is left in it."""
+        self._table.compact()
         self.log_bytes = 0
 
     def size(self) -> int:

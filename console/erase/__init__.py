@@ -1,0 +1,1 @@
+"""`tccc erase`: removes a person, and says what of them remains where."""
