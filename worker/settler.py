@@ -9,7 +9,7 @@ import structlog
 
 from schemas.errors import DatabaseAway, DependencyAway, RecordError
 from schemas.rows import LedgerRow
-from worker import store
+from worker import known, store
 from worker.batch import Item
 from worker.database import Conflict, Database, Refused
 from worker.dead_letters import DeadLetters
@@ -55,12 +55,12 @@ class Settler:
     async def probe(self) -> None:
         """Ask the database for an answer; raises DatabaseAway or OperatorError."""
         async with self._database.connection() as connection:
-            await store.unsettled(connection, [])
+            await known.unsettled(connection, [])
             await connection.execute("SELECT 1")
 
     async def _settle_once(self, items: Sequence[Item]) -> None:
         async with self._database.connection() as connection:
-            remaining = await store.unsettled(connection, items)
+            remaining = await known.unsettled(connection, items)
         dead = [item for item in remaining if item.fault is not None]
         self._dead_ratio.check(len(remaining), len(dead))
         await self._bury(dead)

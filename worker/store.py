@@ -8,7 +8,6 @@ See docs/decisions/0004-how-rows-are-stored.md.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import starmap
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,8 +18,9 @@ from schemas.push import Action
 from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
 from worker.batch import Item, Place
 from worker.database import Conflict, Connection, Refused, translated
-from worker.erasure import Erasures, erased
+from worker.erasure import erased
 from worker.fold import RowState
+from worker.known import look_up
 from worker.normalise import Key, Normalised
 
 SCHEMA = "tccc"
@@ -53,31 +53,6 @@ class Settled(Struct, frozen=True):
     refused: list[Refusal]
 
 
-async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]:
-    """Those items that are not in the ledger yet, in their order."""
-    with translated():
-        return (await _look_up(connection, items))[0]
-
-
-async def _look_up(connection: Connection, items: Sequence[Item]) -> tuple[list[Item], Erasures | None]:
-    """Those items that are not in the ledger yet, and what to know of erasures: None if there never was one."""
-    if not items:
-        return [], None
-    found = await connection.fetch(
-        _SETTLED,
-        sorted({item.origin.partition for item in items}),
-        min(item.origin.offset for item in items),
-        max(item.origin.offset for item in items),
-        min(item.envelope.received_at_us for item in items),
-        max(item.envelope.received_at_us for item in items),
-    )
-    if not found:
-        return list(items), None
-    places: set[Place] = set(starmap(_place, found))
-    newest = [Erasures(received_at) for partition, _, received_at in found if partition == _ERASURES]
-    return [item for item in items if item.place not in places], newest[0] if newest else None
-
-
 async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
     """Store what of a batch is not settled yet in one transaction, but for the rows that the database refuses.
 
@@ -85,7 +60,7 @@ async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
     """
     with translated():
         async with connection.transaction():
-            items, erasures = await _look_up(connection, items)
+            items, erasures = await look_up(connection, items)
             gone = await erased(connection, items, erasures) if erasures else set()
             anonymous = [item.erased() for item in items if item.place in gone]
             items = [item for item in items if item.place not in gone]
@@ -316,15 +291,6 @@ def _remember_sql(table: Table) -> str:
 _STATES = {table.name: _states(table) for table in TABLES.values()}
 _REMOVE = {table.name: _remove_sql(table) for table in TABLES.values()}
 _REMEMBER = {table.name: _remember_sql(table) for table in TABLES.values()}
-_SETTLED = """
-SELECT kafka_partition, kafka_offset, received_at FROM tccc.push
-WHERE kafka_partition = ANY($1) AND kafka_offset BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5
-UNION ALL
-SELECT -1, 0, (SELECT max(erased_at) FROM tccc.erasure WHERE kind = 'number')
-WHERE EXISTS (SELECT FROM tccc.erasure)
-"""
-# Stands for a partition in one row of that answer, where anybody was ever erased: no round trip of its own.
-_ERASURES = -1
 _KNOWN = """
 SELECT session_id, action, push_id FROM tccc.push WHERE session_id = ANY($1) AND outcome <> 'dead'
 """

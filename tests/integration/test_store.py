@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import SchemaMismatch
 from schemas.rows import TABLES, CallParticipant, LedgerRow, Provenance
 from tests.records import T0_US, body, item, payload
-from worker import ledger, migrate, store
+from worker import known, ledger, migrate, store
 from worker.batch import Item
 from worker.database import Conflict, Connection, Refused, connect
 
@@ -37,7 +37,7 @@ def push(n: int, push_id: str, at_s: int, *, session: str = "s-1", **fields: Any
 
 
 async def settle(db: Connection, *items: Item) -> list[str]:
-    settled = await store.settle(db, await store.unsettled(db, items))
+    settled = await store.settle(db, await known.unsettled(db, items))
     return [row.outcome for row in settled.ledger]
 
 
