@@ -35,7 +35,10 @@ def test_env_has_every_setting_with_its_default() -> None:
     assert_settings(set(ours) | FIXED, "add the setting to .env")
     assert not FIXED & set(ours)
     example = env_file(ROOT / "deploy" / "tccc.env.example")
-    assert {name for name in ours if ours[name] != example[name]} == {"TCCC_KAFKA_BOOTSTRAP"}
+    assert {name for name in ours if ours[name] != example[name]} == {
+        "TCCC_KAFKA_BOOTSTRAP",
+        "TCCC_TRUSTED_PROXIES",
+    }
 
 
 def test_every_setting_reaches_the_containers() -> None:
