@@ -39,7 +39,7 @@ def migrate(home: Path, *, dry_run: bool, as_json: bool) -> None:
     """Bring the database to the newest schema.
 
     May be run again, by two at once, and while receivers and workers of this release or the one before run.
-    Makes the roles tccc_writer, tccc_analyst and tccc_masked where the login may, and grants them their rights.
+    Makes the roles tccc_writer, tccc_reconciler, tccc_analyst and tccc_masked where the login may, and grants them their rights.
     """
     settings = target(home).settings
     done = asyncio.run(_migrate(settings, dry_run=dry_run))

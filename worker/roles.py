@@ -4,7 +4,7 @@ from importlib import resources
 
 from worker.database import Connection, translated
 
-ROLES = ("tccc_writer", "tccc_analyst", "tccc_masked")
+ROLES = ("tccc_writer", "tccc_reconciler", "tccc_analyst", "tccc_masked")
 
 
 async def grant(connection: Connection) -> None:

@@ -7,7 +7,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['tccc_writer', 'tccc_analyst', 'tccc_masked'] LOOP
+    FOREACH role IN ARRAY ARRAY['tccc_writer', 'tccc_reconciler', 'tccc_analyst', 'tccc_masked'] LOOP
         IF to_regrole(role) IS NULL THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role);
@@ -35,6 +35,17 @@ BEGIN
         GRANT INSERT, SELECT ON tccc.push TO tccc_writer;
         GRANT SELECT ON tccc.erasure TO tccc_writer;
         GRANT EXECUTE ON FUNCTION tccc.erased_among, tccc.maintain_ledger TO tccc_writer;
+        GRANT SELECT, INSERT, UPDATE ON tccc.drift TO tccc_writer;
+        GRANT SELECT ON tccc.reconciled TO tccc_writer;
+    END IF;
+
+    -- 'tccc reconcile' and 'tccc backfill': read the calls, keep what a run has found, and sign off.
+    IF to_regrole('tccc_reconciler') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA tccc TO tccc_reconciler;
+        GRANT SELECT ON tccc.schema_version, tccc.call, tccc.call_participant TO tccc_reconciler;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON tccc.reconciled, tccc.reconcile_run, tccc.reconcile_hour,
+            tccc.reconcile_finding TO tccc_reconciler;
+        GRANT EXECUTE ON FUNCTION tccc.erased_among TO tccc_reconciler;
     END IF;
 
     -- Analysts: read everything but the keys.

@@ -15,7 +15,13 @@ from console.reconcile.element import ApiSession, api_record, api_session
 from console.reconcile.listing import Listed, Listing, start_of
 from console.reconcile.run import HOUR_US, Finding, Run
 from console.reconcile.span import Span
-from console.reconcile.stored import StoredSession, began_within, stored_ids, stored_sessions
+from console.reconcile.stored import (
+    StoredSession,
+    began_within,
+    erased_ids,
+    stored_ids,
+    stored_sessions,
+)
 from receiver.clock import ReceiveClock
 from schemas.errors import BrokerAway, VendorAway
 from schemas.settings import Settings
@@ -72,19 +78,16 @@ class Reconciler:
         starts = {e["SessionId"]: _start_us(e, part.span) for e in part.elements}
         sessions = {e["SessionId"]: api_session(e, self._sdk_app_id) for e in part.elements}
         here, differences = await self._look_up(sessions, starts)
-        noted = await run.known_missing(starts)
-        missing = [
-            Finding("missing", session_id, starts[session_id])
-            for session_id in starts
-            if session_id not in here or session_id in noted
-        ]
+        absent = starts.keys() - here
+        absent -= await erased_ids(self._database, absent)
+        missing = absent | await run.known_missing(starts)
+        findings = [Finding("missing", session_id, starts[session_id]) for session_id in missing]
         if self._publisher is not None and missing:
-            await run.note(missing)
-            await self._publish([sessions[f.session_id] for f in missing if f.session_id not in here])
-        gone = {finding.session_id for finding in missing}
-        matched = Counter(at // HOUR_US * HOUR_US for sid, at in starts.items() if sid not in gone)
+            await run.note(findings)
+            await self._publish([sessions[session_id] for session_id in absent])
+        matched = Counter(starts[session_id] // HOUR_US * HOUR_US for session_id in here - missing)
         extra = [] if self._backfill else await self._extra(part)
-        await run.done(part.span.end_s, [*missing, *differences, *extra], matched)
+        await run.done(part.span.end_s, [*findings, *differences, *extra], matched)
 
     async def _look_up(
         self, sessions: dict[str, ApiSession], starts: dict[str, int]
