@@ -13,7 +13,7 @@ from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-EVERY_S = 5.0
+EVERY_S = 3.0
 
 
 async def report(settings: Settings, drift: Drift, metrics: Metrics) -> None:

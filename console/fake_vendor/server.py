@@ -26,7 +26,13 @@ class FakeVendor:
     """`requests_at` dates the latest requests, for tests that count how many there were in a second."""
 
     def __init__(
-        self, store: Store, sdk_app_id: int, *, faults: Faults | None = None, late_s: float = 60.0
+        self,
+        store: Store,
+        sdk_app_id: int,
+        *,
+        faults: Faults | None = None,
+        late_s: float = 60.0,
+        requests_per_s: int = REQUESTS_PER_S,
     ) -> None:
         self.store = store
         self.faults = faults or Faults()
@@ -34,7 +40,7 @@ class FakeVendor:
         self._sdk_app_id = sdk_app_id
         self._keys = Keys(SECRET_ID, SECRET_KEY)
         self._late_s = late_s
-        self._allowed_at: deque[float] = deque(maxlen=REQUESTS_PER_S)
+        self._allowed_at: deque[float] = deque(maxlen=requests_per_s)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -68,7 +74,7 @@ class FakeVendor:
     def _too_many(self) -> bool:
         """More than the limit within any one second."""
         now = time.monotonic()
-        if len(self._allowed_at) == REQUESTS_PER_S and now - self._allowed_at[0] < 1.0:
+        if len(self._allowed_at) == self._allowed_at.maxlen and now - self._allowed_at[0] < 1.0:
             return True
         self._allowed_at.append(now)
         return False

@@ -31,6 +31,14 @@ class Store:
     def close(self) -> None:
         self._file.close()
 
+    @property
+    def first_s(self) -> int:
+        return self._starts[0]
+
+    @property
+    def last_s(self) -> int:
+        return self._starts[-1]
+
     @classmethod
     def of(cls, sessions: Iterable[Session]) -> "Store":
         """Those of them that are calls."""

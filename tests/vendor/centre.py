@@ -19,11 +19,13 @@ DAYS_AGO = 3
 
 
 def recent_sessions(
-    count: int, *, seed: int, sessions_a_day: int | None = None, days_ago: int = DAYS_AGO
+    count: int | None, *, seed: int, sessions_a_day: int | None = None, days_ago: int = DAYS_AGO
 ) -> Iterator[Session]:
     """Sessions of a day that the API still tells of."""
     day = datetime.now(UTC).date() - timedelta(days=days_ago)
-    return simulate(count, seed=seed, first_day=day, sessions_a_day=sessions_a_day or count, corrections=0.01)
+    return simulate(
+        count, seed=seed, first_day=day, sessions_a_day=sessions_a_day or count or 1, corrections=0.01
+    )
 
 
 def span_of(sessions: Sequence[Session]) -> tuple[str, str]:
