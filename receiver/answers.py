@@ -16,10 +16,10 @@ class Answer(StreamResponse):
     aiohttp's own Response would build its headers anew each time, several microseconds a push.
     """
 
-    def __init__(self, status: HTTPStatus, code: int, message: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, status: HTTPStatus, told: Mapping[str, object], headers: Mapping[str, str]) -> None:
         super().__init__(status=status)
         self._leaves_open = headers.get("Connection") != "close"
-        body = json.dumps({"ErrMsg": message, "ErrCode": code}).encode()
+        body = json.dumps(told).encode()
         lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
@@ -67,16 +67,30 @@ class Reply:
         limit: str | None = None,
         **headers: str,
     ) -> None:
-        self.outcome = outcome
         self.limit = limit
+        self._write(outcome, status, {"ErrMsg": message, "ErrCode": code}, headers)
+
+    def _write(
+        self, outcome: str, status: HTTPStatus, told: Mapping[str, object], headers: Mapping[str, str]
+    ) -> None:
+        self.outcome = outcome
         self.status = status
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        closing = {**named, "Connection": "close"}
-        self._close = Answer(status, code, message, closing)
-        self._keep = self._close if "Connection" in named else Answer(status, code, message, named)
+        self._close = Answer(status, told, {**named, "Connection": "close"})
+        self._keep = self._close if "Connection" in named else Answer(status, told, named)
 
     def answer(self, *, close: bool) -> Answer:
         return self._close if close else self._keep
+
+
+class OwnReply(Reply):
+    """A reply outside the table, whose body says something of its own."""
+
+    __slots__ = ()
+
+    def __init__(self, outcome: str, status: HTTPStatus, told: Mapping[str, object], **headers: str) -> None:
+        self.limit = None
+        self._write(outcome, status, told, headers)
 
 
 _S = HTTPStatus

@@ -42,9 +42,9 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     """
     stop = stop_on_signals()
     client_options(settings)  # bad files of keys are found before a socket opens
-    auth = Auth(settings, ClientAddresses(settings.trusted_proxies))
     tls = ServerTls(settings) if settings.tls_cert else None
     registry = CollectorRegistry()
+    auth = Auth(settings, ClientAddresses(settings.trusted_proxies), registry)
     metrics = ReceiverMetrics(registry)
     clock = ReceiveClock()
     async with AsyncExitStack() as stack:
@@ -56,10 +56,15 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
         if spool is not None:
             metrics.spool = spool
             await stack.enter_async_context(_draining(settings, spool, intake, publisher))
+        await stack.enter_async_context(auth.kept_fresh())
         server = PushServer(
-            settings, metrics, PushTaker(settings, intake, clock, metrics), auth.gate or no_authentication
+            settings,
+            metrics,
+            PushTaker(settings, intake, clock, metrics),
+            auth.gate or no_authentication,
+            auth.token_endpoint,
         )
-        ready = _readiness(publisher, spool, stop)
+        ready = _readiness(publisher, spool, auth, stop)
         admin_url = await stack.enter_async_context(
             admin_server(settings.admin_listen or DEFAULT_ADMIN_LISTEN, ready=ready, registry=registry)
         )
@@ -88,10 +93,14 @@ def _reread_at_hangup(
     on_hangup(Reload(parts, registry))
 
 
-def _readiness(publisher: Publisher, spool: Spool | None, stop: Stop) -> Callable[[], Awaitable[str | None]]:
+def _readiness(
+    publisher: Publisher, spool: Spool | None, auth: Auth, stop: Stop
+) -> Callable[[], Awaitable[str | None]]:
     async def ready() -> str | None:
         if stop.requested.is_set():
             return "stopping"
+        if (reason := auth.unready()) is not None:
+            return reason
         if publisher.connected or (spool is not None and not spool.status().full):
             return None
         return "Kafka is away" if spool is None else "Kafka is away and the spool takes nothing"

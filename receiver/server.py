@@ -18,7 +18,7 @@ from receiver.client_address import ClientAddresses
 from receiver.connection import BodyCutShort, Connection
 from receiver.connections import Connections
 from receiver.metrics import ReceiverMetrics
-from schemas.settings import Settings
+from schemas.settings import TOKEN_PATH, Settings
 
 # How long the rest of a request that was refused early is read, so that its client sees the answer.
 LINGER_S = 1.0
@@ -37,6 +37,7 @@ class Push(Struct, frozen=True, gc=False):
 Take = Callable[[Push], Awaitable[Reply]]
 # An Awaitable only where a key has to be fetched before a token can be judged.
 Authenticate = Callable[[BaseRequest], Reply | Awaitable[Reply | None] | None]
+IssueToken = Callable[[BaseRequest], Awaitable[Reply]]
 
 
 def no_authentication(_request: BaseRequest) -> Reply | None:
@@ -53,6 +54,7 @@ class PushServer(Server):
         metrics: ReceiverMetrics,
         take: Take,
         authenticate: Authenticate = no_authentication,
+        issue_token: IssueToken | None = None,
     ) -> None:
         super().__init__(self._handle)
         self._path = unquote(settings.push_path)
@@ -62,6 +64,7 @@ class PushServer(Server):
         self._authenticate = authenticate
         self._bodies = Bodies(settings, metrics)
         self._open = Connections(settings, metrics, ClientAddresses(settings.trusted_proxies))
+        self._issue_token = issue_token
         self.draining = False  # answers ask their clients to connect anew, elsewhere
         self.refusing = False  # the drain time is over
         self._options: dict[str, Any] = {
@@ -119,7 +122,8 @@ class PushServer(Server):
     def _refuse_early(self, request: BaseRequest, target: Route) -> Reply | Awaitable[Reply | None] | None:
         """What is decided before the body is read, in the contract's order."""
         if target.path != self._path:
-            return answers.NOT_FOUND
+            issue = self._issue_token if target.path == TOKEN_PATH else None
+            return answers.NOT_FOUND if issue is None else issue(request)
         if request.method != "POST":
             return answers.NOT_ALLOWED
         if self.refusing:

@@ -3,10 +3,17 @@
 A receiver checks this before it opens a socket; the other roles ignore it.
 """
 
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 
 from schemas.errors import SettingsError
-from schemas.settings import PREFIX, Settings
+from schemas.settings import PREFIX, TOKEN_PATH, Settings
+
+MIN_KEY_BYTES = 32
+
+_ISSUER = ("oauth2_issuer", "oauth2_audience", "oauth2_jwks_url")
+_CLIENT = ("oauth2_client_id", "oauth2_client_secret")
 
 
 class Pair(Struct, frozen=True):
@@ -21,6 +28,16 @@ def basic_pairs(settings: Settings) -> tuple[Pair, ...]:
     return _pairs(settings, "basic_user", "basic_password")
 
 
+def client_pairs(settings: Settings) -> tuple[Pair, ...]:
+    """Give one client, or two while they are being changed."""
+    return _pairs(settings, *_CLIENT)
+
+
+def trusts_issuer(settings: Settings) -> bool:
+    """Whether TCCC_AUTH=oauth2 means another's tokens; else the receiver issues them itself."""
+    return any(getattr(settings, name) for name in _ISSUER)
+
+
 def check_auth(settings: Settings) -> None:
     """Raise SettingsError if TCCC_AUTH lacks what it needs."""
     if settings.auth == "basic":
@@ -28,6 +45,29 @@ def check_auth(settings: Settings) -> None:
         for pair in basic_pairs(settings):
             if ":" in pair.name:
                 raise SettingsError("TCCC_BASIC_USER: a user of HTTP Basic has no colon")
+    if settings.auth == "oauth2":
+        _check_issuer(settings) if trusts_issuer(settings) else _check_client(settings)
+
+
+def _check_issuer(settings: Settings) -> None:
+    _need(settings, *_ISSUER)
+    if given := next((name for name in _CLIENT if getattr(settings, name)), None):
+        raise SettingsError(
+            f"{_variable(given)} and TCCC_OAUTH2_ISSUER are both set: keep one way to get tokens"
+        )
+    if urlsplit(settings.oauth2_jwks_url).scheme != "https":
+        raise SettingsError("TCCC_OAUTH2_JWKS_URL: an https:// URL is expected")
+
+
+def _check_client(settings: Settings) -> None:
+    _need(settings, *_CLIENT)
+    client_pairs(settings)
+    for name in ("oauth2_signing_key", "oauth2_signing_key_2"):
+        key = getattr(settings, name)
+        if key and len(key.encode()) < MIN_KEY_BYTES:
+            raise SettingsError(f"{_variable(name)}: at least {MIN_KEY_BYTES} bytes are expected")
+    if settings.push_path == TOKEN_PATH:
+        raise SettingsError(f"TCCC_PUSH_PATH: {TOKEN_PATH} is where tokens are issued")
 
 
 def _need(settings: Settings, *names: str) -> None:

@@ -6,6 +6,7 @@ TcccError
 │   ├── BrokerAway      Kafka did not confirm in time; the record may still have been written
 │   ├── DatabaseAway    Postgres cannot be reached, or gave up a transaction that may succeed later
 │   ├── SpoolAway       the spool cannot take a record: full, or its disk refuses
+│   ├── IssuerAway      the issuer of tokens gives no keys to judge them by
 │   ├── VendorAway      the vendor's API does not answer, or contradicts itself from page to page
 │   └── WorkersAway     the workers do not consume what is waiting for them
 └── OperatorError     a person has to act; the message says what to do
@@ -56,6 +57,10 @@ class DatabaseAway(DependencyAway):
 
 class SpoolAway(DependencyAway):
     """The spool cannot take a record: full, or its disk refuses."""
+
+
+class IssuerAway(DependencyAway):
+    """The issuer of tokens gives no keys to judge them by."""
 
 
 class VendorAway(DependencyAway):

@@ -17,6 +17,7 @@ from schemas.decoding import MAX_DEPTH
 from schemas.errors import SettingsError
 
 PREFIX = "TCCC_"
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path of the contract
 # What Kubernetes puts into each container for services whose name begins with "tccc".
 INJECTED = re.compile(r"TCCC_(.+_)?SERVICE_.+|TCCC_(.+_)?PORT(_.*)?|TCCC_.+_PORT.*")
 
@@ -45,8 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     push_path: Annotated[str, Meta(pattern=r"^/[^?#\s]*$", description="path of the push URL")] = "/"
     reuse_port: Annotated[bool, Meta(description="several receivers share the port (SO_REUSEPORT)")] = False
     auth: Annotated[
-        Literal["none", "basic"],
-        Meta(description="who may push: anybody, or who knows a password"),
+        Literal["none", "basic", "oauth2"],
+        Meta(description="who may push: anybody, who knows a password, or who has a token"),
     ] = "none"
     basic_user: Annotated[Secret, Meta(description="of HTTP Basic")] = ""
     basic_password: Secret = ""
@@ -54,6 +55,28 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Secret, Meta(description="a second user while credentials are changed; empty: the first")
     ] = ""
     basic_password_2: Annotated[Secret, Meta(description="also taken, if set")] = ""
+    oauth2_client_id: Annotated[Secret, Meta(description=f"who gets a token at {TOKEN_PATH}")] = ""
+    oauth2_client_secret: Secret = ""
+    oauth2_client_id_2: Annotated[
+        Secret, Meta(description="a second client while credentials are changed; empty: the first")
+    ] = ""
+    oauth2_client_secret_2: Annotated[Secret, Meta(description="also taken, if set")] = ""
+    oauth2_signing_key: Annotated[
+        Secret,
+        Meta(description="signs the tokens, at least 32 bytes, the same for all receivers; empty: drawn"),
+    ] = ""
+    oauth2_signing_key_2: Annotated[
+        Secret, Meta(description="signs none, but tokens signed with it are taken")
+    ] = ""
+    oauth2_token_s: Annotated[
+        int, Meta(ge=10, le=86400, description="how long a token may be used that is issued here")
+    ] = 900
+    oauth2_issuer: Annotated[str, Meta(description="trust this issuer's tokens (iss), and issue none")] = ""
+    oauth2_audience: Annotated[str, Meta(description="for whom such a token has to be (aud)")] = ""
+    oauth2_jwks_url: Annotated[str, Meta(description="where the issuer's keys are, https://…")] = ""
+    oauth2_cafile: Annotated[
+        str, Meta(description="certificates to know the issuer's server by; empty: the system's")
+    ] = ""
     auth_failures_per_minute: Annotated[
         Positive, Meta(description="wrong credentials from one address; past it, they get 429")
     ] = 600

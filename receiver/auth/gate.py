@@ -7,7 +7,7 @@ import structlog
 from aiohttp.web import BaseRequest
 
 from receiver.allowance import Allowance, AllowancePerAddress
-from receiver.answers import TOO_MANY, Reply
+from receiver.answers import TOO_MANY, UNAUTHORIZED_BASIC, Reply
 from receiver.client_address import ClientAddresses
 
 LOGS_PER_MINUTE = 6
@@ -21,11 +21,11 @@ log = structlog.get_logger()
 class Gate:
     """Lets pass, or gives the answer that refuses. Whoever has the right credentials is never limited.
 
-    `check` may be replaced at any time: each request is asked of the one then in force.
+    `check` may be replaced at any time: each request is asked of the one then in force. Until it is set, none pass.
     """
 
-    def __init__(self, check: Check, addresses: ClientAddresses, failures_per_minute: int) -> None:
-        self.check = check
+    def __init__(self, addresses: ClientAddresses, failures_per_minute: int) -> None:
+        self.check: Check = lambda _: UNAUTHORIZED_BASIC
         self._addresses = addresses
         self._failures = AllowancePerAddress(failures_per_minute)
         self._logs = Allowance(LOGS_PER_MINUTE)

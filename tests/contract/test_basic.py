@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from schemas.settings import Settings
 from tests.conftest import wait_until
-from tests.contract.http_cases import GOOD, MAX_BODY_BYTES, request
+from tests.contract.credentials import answered, carrying, statuses, the_one_answer
+from tests.contract.http_cases import MAX_BODY_BYTES
 from tests.contract.wire import connected
-from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, Lines, basic
+from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, basic
 from tests.processes import Role, port_of, running
 
 SECOND = f"{USER}:second one 密码"
@@ -34,33 +35,12 @@ async def receiver(topics: Settings) -> AsyncIterator[Role]:
         yield role
 
 
-def carrying(lines: Lines, sent: bytes = GOOD, framing: dict[str, str] | None = None) -> bytes:
-    raw = request(sent=sent, framing=framing)
-    return raw.replace(
-        b"\r\n\r\n", "".join(f"\r\nAuthorization: {one}" for one in lines).encode() + b"\r\n\r\n", 1
-    )
-
-
-async def answered(port: int, raw: bytes) -> bytes | None:
-    async with connected(port) as wire:
-        await wire.send(raw)
-        return await wire.answer_bytes()
-
-
 async def test_who_is_let_in_and_who_is_not(receiver: Role) -> None:
     port = await port_of(receiver)
-    for right in (
-        basic(RIGHT),
-        basic(RIGHT, scheme="basic "),
-        basic(RIGHT, scheme="BASIC   "),
-        basic(SECOND),
-    ):
-        taken = await answered(port, carrying((right,)))
-        assert taken is not None
-        assert taken.startswith(b"HTTP/1.1 200 ")
-    refusals = {name: await answered(port, carrying(lines)) for name, lines in BASIC.items()}
-    assert len(refusals) >= 40
-    [refusal] = set(refusals.values())
+    rights = (basic(RIGHT), basic(RIGHT, scheme="basic "), basic(RIGHT, scheme="BASIC   "), basic(SECOND))
+    assert await statuses(port, *rights) == [200] * 4
+    assert len(BASIC) >= 40
+    refusal = await the_one_answer(port, BASIC)
     assert refusal == (
         b"HTTP/1.1 401 Unauthorized\r\n"
         b'WWW-Authenticate: Basic realm="tccc", charset="UTF-8"\r\n'

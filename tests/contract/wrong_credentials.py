@@ -2,10 +2,10 @@
 
 import base64
 
+from tests.contract.credentials import Lines
+
 USER, PASSWORD = "tccc", "corr~~~ct horse??"  # in base64: padded, with a slash or a plus
 RIGHT = f"{USER}:{PASSWORD}"
-
-Lines = tuple[str, ...]
 
 
 def basic(text: str, *, scheme: str = "Basic ") -> str:
