@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
+from runtime import crash
 from schemas.errors import DependencyAway, OperatorError, SettingsError
 
 OK, FAILED, USAGE, DIFFERENCES, INTERRUPTED = 0, 1, 2, 3, 130
@@ -58,6 +59,7 @@ def tccc() -> None:
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
+    crash.without_data()
     logging.getLogger().addHandler(logging.NullHandler())  # a verb tells itself what libraries would log
     try:
         status: Any = tccc.main(args=argv, prog_name="tccc", standalone_mode=False)

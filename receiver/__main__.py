@@ -7,12 +7,14 @@ import structlog
 import uvloop
 
 from receiver.app import serve
+from runtime import crash
 from runtime.logs import configure
 from schemas.errors import OperatorError, SettingsError
 from schemas.settings import load
 
 
 def main() -> int:
+    crash.without_data()
     try:
         settings = load(os.environ)
         configure(settings)

@@ -10,10 +10,19 @@ from msgspec.structs import replace
 
 from runtime.topics import ensure_topics
 from schemas.settings import Settings
-from tests import services
+from tests import leaks, services
 from worker.migrate import migrate
 
 PAYLOADS = Path(__file__).parent / "payloads"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No log, metric or crash of the whole run shows what the tests sent."""
+    folder = tmp_path_factory.mktemp("process-logs")
+    leaks.keep_in(folder)
+    yield
+    assert leaks.kept(folder) == []
 
 
 @pytest.fixture(scope="session")

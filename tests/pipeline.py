@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schemas.envelope import Headers, push_headers
 from schemas.settings import Settings
+from tests import leaks
 from tests.processes import environment
 from tests.records import T0_US, body
 
@@ -131,5 +132,6 @@ async def tccc(settings: Settings, *words: str) -> Ran:
     out, err = await process.communicate()
     for fault in (b"Traceback", b"ResourceWarning", b"never awaited"):
         assert fault not in err, err.decode()
+    leaks.keep("console", err)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

@@ -7,22 +7,25 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 import msgspec
 
 from schemas.settings import Settings
+from tests import leaks
 
 DEADLINE_S = 30.0
+PAGES_S = 1.0
 
 
 class Role:
     """A running process and what it has logged."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, name: str = "role") -> None:
         self.process = process
+        self.name = name
         self.log: list[dict[str, Any]] = []
         self._logged = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
@@ -49,14 +52,29 @@ class Role:
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, unless it has ended already, and return its exit status."""
         if self.process.returncode is None:
+            if number == signal.SIGTERM:
+                await self._keep_pages()
             self.process.send_signal(number)
         async with asyncio.timeout(DEADLINE_S):
             await self._reader
             return await self.process.wait()
 
+    async def _keep_pages(self) -> None:
+        """What it shows to anybody, for the search at the end of the run."""
+        admin = next((line["admin"] for line in self.log if line.get("event") == "started"), None)
+        if admin is None:
+            return
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with asyncio.timeout(PAGES_S), aiohttp.ClientSession() as session:
+                for path in ("/metrics", "/readyz"):
+                    async with session.get(admin + path) as answer:
+                        leaks.keep(self.name, await answer.read())
+
     async def _read(self) -> None:
         assert self.process.stderr is not None
+        raw = b""
         async for line in self.process.stderr:
+            raw += line
             try:
                 event = json.loads(line)
             except ValueError:
@@ -64,6 +82,7 @@ class Role:
             async with self._logged:
                 self.log.append(event)
                 self._logged.notify_all()
+        leaks.keep(self.name, raw)
         async with self._logged:
             self._logged.notify_all()
 
@@ -71,10 +90,11 @@ class Role:
 @asynccontextmanager
 async def running(module: str, settings: Settings, **extra: str) -> AsyncIterator[Role]:
     """`python -m receiver` or `python -m worker`; stopped at the end of the block, if it still runs."""
+    leaks.send(leaks.secrets_of(settings))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, env=environment(settings) | extra, stderr=asyncio.subprocess.PIPE
     )
-    role = Role(process)
+    role = Role(process, module)
     try:
         yield role
     finally:

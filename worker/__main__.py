@@ -7,7 +7,7 @@ import sys
 import structlog
 import uvloop
 
-from runtime import logs
+from runtime import crash, logs
 from schemas.errors import OperatorError, SettingsError
 from schemas.settings import load
 from worker.app import serve
@@ -15,6 +15,7 @@ from worker.loop import StuckError
 
 
 def main() -> int:
+    crash.without_data()
     try:
         settings = load(os.environ)
         logs.configure(settings)

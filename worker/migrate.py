@@ -106,11 +106,18 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             await connection.execute(_HISTORY)
             await connection.execute(migration.sql)
         except Exception as exc:
-            # Names the file: the driver's error alone would not.
-            raise OperatorError(f"migration {migration.name} failed: {exc}") from exc
+            # Names the file: the driver's error alone would not. Its message may quote a row.
+            raise OperatorError(f"migration {migration.name} failed: {_facts(exc)}") from exc
         await connection.execute(
             "INSERT INTO tccc.schema_version (version, name, compatible_from) VALUES ($1, $2, $3)",
             migration.version,
             migration.name,
             migration.compatible_from,
         )
+
+
+def _facts(error: Exception) -> str:
+    """What the database says of its own objects."""
+    fields = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
+    named = [f"{field} {value}" for field in fields if (value := getattr(error, field, None))]
+    return ", ".join([type(error).__name__, *named])

@@ -34,6 +34,9 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
+    # Neither statements nor details: they quote rows.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 # Commits still reach the system's cache: a killed server loses nothing, only a power cut would.
 _FAST = {"fsync": "off", "full_page_writes": "off"}

@@ -69,3 +69,24 @@ def test_a_library_that_repeats_itself_is_heard_once(capsys: pytest.CaptureFixtu
         structlog.get_logger("here").error("ours", n=n)
     names = [line["logger"] for line in logged(capsys)]
     assert (names.count("aiokafka"), names.count("here")) == (1, 100)
+
+
+def test_what_a_library_says_shows_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Settings(log_format="json"))
+    library = logging.getLogger("a.library")
+    library.error("cannot %s: %r after %d tries", "send", ValueError("Li Si"), 3)
+    library.error("of %(who)s", {"who": "li.si@example.com"})
+    library.error(ValueError("Li Si"))
+    library.error("got %s from 0086%s", b"Li Si", "13800138000")
+    library.error("a template that does not fit %s %s", "Li Si")
+    logging.getLogger("asyncio").error(
+        "Task exception was never retrieved\nfuture: <Task ValueError('Li Si')>"
+    )
+    assert [line["event"] for line in logged(capsys)] == [
+        "cannot send: 'ValueError' after 3 tries",
+        "of #",
+        "ValueError",
+        "got 5 bytes from #",
+        "log line not written",
+        "Task exception was never retrieved",
+    ]
