@@ -171,6 +171,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(gt=0, le=1, description="a worker pauses when more of its records than this turn out dead"),
     ] = 0.5
     replay_max: Annotated[Positive, Meta(description="times that one dead letter may be replayed")] = 3
+    rollup_s: Annotated[
+        Seconds,
+        Meta(
+            description="how often the roll-up behind the answers is brought up to date; 0: by this worker never"
+        ),
+    ] = 60.0
     ledger_days: Annotated[
         Positive, Meta(description="days the ledger keeps; must exceed the topic's retention")
     ] = 35

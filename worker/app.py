@@ -13,7 +13,7 @@ from runtime.admin import admin_server
 from runtime.signals import Stop, stop_on_signals
 from schemas.errors import DependencyAway
 from schemas.settings import Settings
-from worker import ledger, migrate
+from worker import ledger, migrate, rollup
 from worker.beside import report
 from worker.consumer import Consumer
 from worker.database import Database
@@ -59,6 +59,7 @@ async def serve(settings: Settings) -> None:
         if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
             return
         beside = [loop.observe(consumer), _maintain(settings), report(settings, drift, metrics)]
+        beside.append(rollup.keep(settings))
         await _run(loop.run(consumer, stop.requested), beside, stop)
         log.info("stopping", role="worker")
 

@@ -34,7 +34,7 @@ BEGIN
         GRANT INSERT, DELETE, SELECT (session_id) ON tccc.call_participant TO tccc_writer;
         GRANT INSERT, SELECT ON tccc.push TO tccc_writer;
         GRANT SELECT ON tccc.erasure TO tccc_writer;
-        GRANT EXECUTE ON FUNCTION tccc.erased_among, tccc.maintain_ledger TO tccc_writer;
+        GRANT EXECUTE ON FUNCTION tccc.erased_among, tccc.maintain_ledger, tccc.rollup_refresh TO tccc_writer;
         GRANT SELECT, INSERT, UPDATE ON tccc.drift TO tccc_writer;
         GRANT SELECT ON tccc.reconciled TO tccc_writer;
     END IF;

@@ -4,6 +4,7 @@ session    the shapes: a session, its truth, its pushes
 dice       chance that can be repeated
 arrivals, mix, centre, numbers       when sessions begin, of what kinds, served by whom, for whom
 inbound, outbound, chat, legs        how each kind goes
+regulars   who calls again
 bodies, quirks, pushes               how the vendor tells of it
 stream, delivery                     sessions and pushes in order, or out of it
 vendor, load, tally                  pushing them to a URL, and what came of it

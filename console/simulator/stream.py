@@ -10,6 +10,7 @@ from console.simulator.centre import SDK_APP_ID, build
 from console.simulator.dice import Dice
 from console.simulator.mix import play
 from console.simulator.pushes import Shares, Writer
+from console.simulator.regulars import Regulars
 from console.simulator.session import Action, Push, Session
 
 SESSIONS_A_DAY = 10_000
@@ -25,19 +26,22 @@ def simulate(
     sdk_app_id: int = SDK_APP_ID,
     quirks: float = QUIRKS_SHARE,
     corrections: float = 0.0,
+    regulars: float = 0.0,
 ) -> Iterator[Session]:
     """Yield so many sessions (None: without end) in the order of their starts, none of them kept.
 
     The same arguments make the same sessions, ids and bodies in every process; more sessions with the same
     seed begin with the same ones. Weekends hold fewer than `sessions_a_day`. `quirks` and `corrections` are
-    shares of the calls.
+    shares of the calls, `regulars` that of the inbound ones whose caller has called before.
     """
     centre = build(Dice(seed, "centre"), sdk_app_id=sdk_app_id, sessions_a_day=sessions_a_day)
     writer = Writer(centre, seed, Shares(quirks=quirks, corrections=corrections))
     dice = Dice(seed, "plays")
+    known = Regulars(Dice(seed, "regulars"), regulars)
     times = starts(Dice(seed, "arrivals"), first_day=first_day, sessions_a_day=sessions_a_day)
     for started_s in islice(times, sessions):
         truth = play(dice, centre, started_s)
+        known.meet(truth)
         yield Session(truth, writer.pushes(truth))
 
 
