@@ -42,7 +42,7 @@ BEGIN
     -- 'tccc reconcile' and 'tccc backfill': read the calls, keep what a run has found, and sign off.
     IF to_regrole('tccc_reconciler') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA tccc TO tccc_reconciler;
-        GRANT SELECT ON tccc.schema_version, tccc.call, tccc.call_participant TO tccc_reconciler;
+        GRANT SELECT ON tccc.schema_version, tccc.call, tccc.call_participant, tccc.erasure TO tccc_reconciler;
         GRANT SELECT, INSERT, UPDATE, DELETE ON tccc.reconciled, tccc.reconcile_run, tccc.reconcile_hour,
             tccc.reconcile_finding TO tccc_reconciler;
         GRANT EXECUTE ON FUNCTION tccc.erased_among TO tccc_reconciler;

@@ -12,13 +12,13 @@ from console.postgres import Questions
 from console.publishing import RecordPublisher
 from console.reconcile.compare import differing
 from console.reconcile.element import ApiSession, api_record, api_session
+from console.reconcile.erased import erased
 from console.reconcile.listing import Listed, Listing, start_of
 from console.reconcile.run import HOUR_US, Finding, Run
 from console.reconcile.span import Span
 from console.reconcile.stored import (
     StoredSession,
     began_within,
-    erased_ids,
     stored_ids,
     stored_sessions,
 )
@@ -79,7 +79,7 @@ class Reconciler:
         sessions = {e["SessionId"]: api_session(e, self._sdk_app_id) for e in part.elements}
         here, differences = await self._look_up(sessions, starts)
         absent = starts.keys() - here
-        absent -= await erased_ids(self._database, absent)
+        absent -= await erased(self._database, [sessions[session_id] for session_id in absent], starts)
         missing = absent | await run.known_missing(starts)
         findings = [Finding("missing", session_id, starts[session_id]) for session_id in missing]
         if self._publisher is not None and missing:

@@ -30,14 +30,6 @@ async def stored_sessions(database: Questions, session_ids: Collection[str]) -> 
     return found
 
 
-async def erased_ids(database: Questions, session_ids: Collection[str]) -> set[str]:
-    """Those of them that `tccc erase` removed: they are not missing."""
-    if not session_ids:
-        return set()
-    query = "SELECT candidate FROM tccc.erased_among('session', $1)"
-    return {row[0] for row in await database.all(query, list(session_ids))}
-
-
 async def began_within(database: Questions, sdk_app_id: int, span: Span) -> dict[str, int]:
     """Sessions whose row says that they began in the span, and when (µs)."""
     bounds = (span.start_s * 1_000_000, span.end_s * 1_000_000)
