@@ -75,7 +75,9 @@ def test_roles_listen_where_others_look_for_them() -> None:
 
 def test_only_what_needs_the_database_knows_its_password() -> None:
     knowing = {name for name in OF_THE_PRODUCT if "TCCC_DATABASE_URL" in SERVICES[name]["environment"]}
-    assert knowing == {"worker", "migrate", "tccc"}
+    assert knowing == {"worker", "reconcile", "migrate", "tccc"}
+    asking = {name for name in OF_THE_PRODUCT if "TENCENTCLOUD_SECRET_KEY" in SERVICES[name]["environment"]}
+    assert asking == {"reconcile", "tccc"}
 
 
 def test_the_spool_is_on_a_volume_that_receivers_share() -> None:

@@ -15,6 +15,7 @@ RECEIVER = manifest("StatefulSet", "tccc-receiver")
 WORKER = manifest("Deployment", "tccc-worker")
 JOBS = [manifest("Job", name) for name in ("tccc-migrate", "tccc-topics", "tccc-drain")]
 WORKLOADS = [RECEIVER, WORKER, *JOBS]
+RECONCILE = manifest("Deployment", "tccc-reconcile")
 
 
 def pod(workload: Object) -> Object:
@@ -124,7 +125,7 @@ def test_the_spool_outlives_its_receiver() -> None:
     assert drain["args"] == ["spool", "drain", drain["volumeMounts"][0]["mountPath"]]
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each["metadata"]["name"])
+@pytest.mark.parametrize("workload", [*WORKLOADS, RECONCILE], ids=lambda each: each["metadata"]["name"])
 def test_pods_may_do_little(workload: Object) -> None:
     image = compose()["services"]["receiver"]["image"]
     assert container(workload)["image"] in image
@@ -188,6 +189,16 @@ def test_the_network_lets_in_and_out_what_is_needed() -> None:
 
 def _ports(policy: Object, direction: str) -> set[Any]:
     return {port["port"] for rule in policy[direction] for port in rule["ports"]}
+
+
+def test_reconciling_reaches_the_vendor_with_its_keys() -> None:
+    assert container(RECONCILE)["args"][:2] == ["reconcile", "--every"]
+    assert {"TCCC_DATABASE_URL_FILE", "TENCENTCLOUD_SECRET_ID_FILE", "TENCENTCLOUD_SECRET_KEY_FILE"} < set(
+        environment(RECONCILE)
+    )
+    policy = manifest("NetworkPolicy", "tccc-reconcile")["spec"]
+    assert policy["podSelector"] == RECONCILE["spec"]["selector"]
+    assert _ports(policy, "egress") == {443, 5432}
 
 
 def test_every_file_is_used() -> None:
