@@ -4,16 +4,16 @@ prometheus_client's own counters lock at each increment, which costs several mic
 runs in one thread and needs no lock.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from receiver.admission import ACTIONS
+from runtime.histogram import PlainHistogram
 from schemas.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class ReceiverMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._pushes: Counter[tuple[str, str]] = Counter()
         self._dead_letters: Counter[str] = Counter()
-        self._acks = [0] * (len(ACK_BOUNDS_S) + 1)
-        self._ack_sum_s = 0.0
+        self._acks = PlainHistogram(
+            "tccc_receiver_ack_seconds", "From a whole body to its answer", ACK_BOUNDS_S
+        )
         self._limit_hits: Counter[str] = Counter(dict.fromkeys(LIMITS, 0))
         self.connections = 0
         self.in_flight = 0
@@ -58,8 +59,7 @@ class ReceiverMetrics(Collector):
         self._pushes[action if action in ACTIONS else "unknown", outcome] += 1
 
     def acknowledged(self, elapsed_s: float) -> None:
-        self._acks[bisect_left(ACK_BOUNDS_S, elapsed_s)] += 1
-        self._ack_sum_s += elapsed_s
+        self._acks.observe(elapsed_s)
 
     def limit_hit(self, setting: str) -> None:
         """A sender met a limit; `setting` is one of LIMITS."""
@@ -83,7 +83,7 @@ class ReceiverMetrics(Collector):
         for setting, count in self._limit_hits.items():
             hits.add_metric([PREFIX + setting.upper()], count)
         yield hits
-        yield self._ack_histogram()
+        yield from self._acks.collect()
         yield GaugeMetricFamily("tccc_receiver_connections", "Connections open", self.connections)
         yield GaugeMetricFamily("tccc_receiver_in_flight", "Requests not yet answered", self.in_flight)
         yield GaugeMetricFamily(
@@ -93,15 +93,6 @@ class ReceiverMetrics(Collector):
             "tccc_receiver_kafka_connected", "1 while Kafka can be reached", int(self.kafka_connected())
         )
         yield from self._spool()
-
-    def _ack_histogram(self) -> HistogramMetricFamily:
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, ACK_BOUNDS_S), "+Inf"), self._acks, strict=True):
-            total += count
-            buckets.append((bound, total))
-        return HistogramMetricFamily(
-            "tccc_receiver_ack_seconds", "From a whole body to its answer", buckets, self._ack_sum_s
-        )
 
     def _spool(self) -> Iterator[Metric]:
         if self.spool is None:

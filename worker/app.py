@@ -46,7 +46,7 @@ async def serve(settings: Settings) -> None:
         settler = Settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
         drift = Drift()
         loop = Loop(settler, metrics, drift, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
-        consumer = Consumer(settings, on_revoked=loop.make_way, on_assigned=metrics.rebalances.inc)
+        consumer = Consumer(settings, on_revoked=loop.revoked, on_assigned=metrics.rebalances.inc)
         stack.push_async_callback(consumer.stop)
 
         async def ready() -> str | None:

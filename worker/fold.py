@@ -64,6 +64,8 @@ class RowState(Struct):
         shown = self.shown
         if shown is None:
             raise ValueError("no push was applied")
+        if len(self.known) == 1:
+            return Provenance(shown.source, shown.push_id, shown.received_at, None, None)
         earlier = sorted((at, push_id) for push_id, at in self.known.items() if push_id != shown.push_id)
         earlier = earlier[-MAX_EARLIER:]
         return Provenance(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from runtime.histogram import PlainHistogram
 from schemas.push import PUSHES
 from schemas.rows import LedgerRow
 from worker.batch import Item
@@ -27,9 +28,8 @@ class Metrics:
             "tccc_worker_store_seconds", "Time to settle a batch.", registry=r, buckets=_SECONDS
         )
         self.lag = Gauge("tccc_worker_lag_records", "Records not settled yet.", ["partition"], registry=r)
-        self._push_to_row = Histogram(
-            "tccc_push_to_row_seconds", "From receipt to commit.", registry=r, buckets=_SECONDS
-        )
+        self._push_to_row = PlainHistogram("tccc_push_to_row_seconds", "From receipt to commit.", _SECONDS)
+        r.register(self._push_to_row)
         self._dead = Counter("tccc_dead_letters", "Records given up.", ["stage", "reason"], registry=r)
         self.rebalances = Counter("tccc_rebalances", "Assignments of partitions.", registry=r)
         self.reconciled_until = Gauge(

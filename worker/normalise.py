@@ -1,12 +1,14 @@
 """Turns the value of one record into rows: pure functions, no I/O, no clock.
 
-A value is stored, repaired or refused with a RecordError, never dropped.
+A value is stored, repaired or refused with a RecordError, never dropped. Rows are built by position, in the
+order of their columns: for the widest of them keywords would cost as much as all decoding.
 """
 
 import hashlib
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from itertools import repeat
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -51,8 +53,8 @@ def read_session_id(key: bytes | None) -> str:
 
 def decode(action: Action, value: bytes) -> Fitted[Any]:
     """In one step where the body is as the protocol says, else field by field."""
-    # Postgres stores no NUL; a body that may hold one is looked at closely.
-    if b"\\u0000" not in value and not nests_too_deep(value):
+    # Postgres stores no NUL; a body that may hold one is looked at closely. Most have no escape at all.
+    if (b"\\" not in value or b"\\u0000" not in value) and not nests_too_deep(value):
         try:
             return Fitted(DECODERS[action].decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -63,54 +65,58 @@ def decode(action: Action, value: bytes) -> Fitted[Any]:
 def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
     cdr = fitted.value
     tel = cdr.tel_location or _NO_TEL
-    extra = _with_key_presses(cdr, fitted.extra)
+    ivr_keys, extra = _ivr_keys(cdr, fitted.extra)
     row = rows.Call(
-        session_id=session_id,
-        sdk_app_id=cdr.sdk_app_id or None,
-        direction=None if cdr.direction is None else _DIRECTIONS[cdr.direction],
-        call_type=cdr.call_type,
-        caller=cdr.caller or None,
-        callee=cdr.callee or None,
-        caller_location=cdr.caller_location or None,
-        started_at=_micros(cdr.start_timestamp),
-        queued_at=_micros(cdr.queued_timestamp),
-        rang_at=_micros(cdr.ring_timestamp),
-        accepted_at=_micros(cdr.accept_timestamp),
-        ended_at=_micros(cdr.ended_timestamp),
-        duration_s=cdr.duration,
-        ivr_duration_s=cdr.ivr_duration,
-        hung_up_side=cdr.hung_up_side or None,
-        end_status=cdr.end_status_string or None,
-        **_agent(cdr.seat_user),
-        skill_group_id=cdr.queued_skill_group_id or None,
-        skill_group_name=cdr.queued_skill_group_name or None,
-        ivr_keys=_key_presses(cdr.ivr_key_pressed, cdr.ivr_key_pressed_ex),
-        post_ivr_keys=_key_presses(None, cdr.post_ivr_key_pressed),
-        record_id=cdr.record_id or None,
-        user_remark=cdr.user_remark or None,
-        uui=cdr.uui or None,
-        tel_number=tel.tel_number or None,
-        tel_country=tel.country or None,
-        tel_province=tel.province or None,
-        tel_city=tel.city or None,
-        tel_operator=tel.operator or None,
-        extra=_json(extra),
-        repairs=_repairs(session_id, cdr.session_id, fitted.repairs),
+        session_id,
+        cdr.sdk_app_id or None,
+        None if cdr.direction is None else _DIRECTIONS[cdr.direction],
+        cdr.call_type,
+        cdr.caller or None,
+        cdr.callee or None,
+        cdr.caller_location or None,
+        _micros(cdr.start_timestamp),
+        _micros(cdr.queued_timestamp),
+        _micros(cdr.ring_timestamp),
+        _micros(cdr.accept_timestamp),
+        _micros(cdr.ended_timestamp),
+        cdr.duration,
+        cdr.ivr_duration,
+        cdr.hung_up_side or None,
+        cdr.end_status_string or None,
+        *_agent(cdr.seat_user),
+        cdr.queued_skill_group_id or None,
+        cdr.queued_skill_group_name or None,
+        ivr_keys,
+        _key_presses(cdr.post_ivr_key_pressed),
+        cdr.record_id or None,
+        cdr.user_remark or None,
+        cdr.uui or None,
+        tel.tel_number or None,
+        tel.country or None,
+        tel.province or None,
+        tel.city or None,
+        tel.operator or None,
+        _json(extra),
+        _repairs(session_id, cdr.session_id, fitted.repairs),
     )
     return Normalised("cdr", (session_id,), row, _participants(session_id, fitted))
 
 
 def _participants(session_id: str, fitted: Fitted[sent.Cdr]) -> list[rows.CallParticipant]:
-    items = fitted.parts.get("serve_participants")
-    if items is None:
-        items = [Fitted(participant) for participant in fitted.value.serve_participants or ()]
-    numbers = _sequences([item.value.sequence for item in items])
-    return [_participant(session_id, number, item) for number, item in zip(numbers, items, strict=True)]
+    participants = fitted.value.serve_participants or ()
+    numbers = _sequences([participant.sequence for participant in participants])
+    parts = fitted.parts.get("serve_participants") or repeat(_AS_SENT)
+    return [
+        _participant(session_id, number, participant, part)
+        for number, participant, part in zip(numbers, participants, parts, strict=False)
+    ]
 
 
 def _sequences(asked: list[int | None]) -> list[int]:
     """The first to ask for a number gets it; who asks for none, or for one that is taken, the next free."""
     taken: set[int] = set()
+    if None not in asked and len(set(asked)) == len(asked):
+        return cast("list[int]", asked)
     given: list[int | None] = []
     for number in asked:
         free = number is not None and number not in taken
@@ -128,47 +134,48 @@ def _sequences(asked: list[int | None]) -> list[int]:
     return numbers
 
 
-def _participant(session_id: str, number: int, fitted: Fitted[sent.ServeParticipant]) -> rows.CallParticipant:
-    participant = fitted.value
+def _participant(
+    session_id: str, number: int, participant: sent.ServeParticipant, fitted: Fitted[Any]
+) -> rows.CallParticipant:
     repairs = fitted.repairs
     if number != participant.sequence:
         repairs = {"Sequence": participant.sequence} | repairs
     return rows.CallParticipant(
-        session_id=session_id,
-        sequence=number,
-        type=participant.type or None,
-        mail=participant.mail or None,
-        phone=participant.phone or None,
-        started_at=_micros(participant.start_timestamp),
-        rang_at=_micros(participant.ring_timestamp),
-        accepted_at=_micros(participant.accept_timestamp),
-        ended_at=_micros(participant.ended_timestamp),
-        record_id=participant.record_id or None,
-        transfer_from=participant.transfer_from or None,
-        transfer_from_type=participant.transfer_from_type or None,
-        transfer_to=participant.transfer_to or None,
-        transfer_to_type=participant.transfer_to_type or None,
-        skill_group_id=participant.skill_group_id or None,
-        skill_group_name=participant.skill_group_name or None,
-        skill_group_priority=participant.skill_group_priority,
-        end_status=participant.end_status_string or None,
-        extra=_json(fitted.extra),
-        repairs=_json(repairs),
+        session_id,
+        number,
+        participant.type or None,
+        participant.mail or None,
+        participant.phone or None,
+        _micros(participant.start_timestamp),
+        _micros(participant.ring_timestamp),
+        _micros(participant.accept_timestamp),
+        _micros(participant.ended_timestamp),
+        participant.record_id or None,
+        participant.transfer_from or None,
+        participant.transfer_from_type or None,
+        participant.transfer_to or None,
+        participant.transfer_to_type or None,
+        participant.skill_group_id or None,
+        participant.skill_group_name or None,
+        participant.skill_group_priority,
+        participant.end_status_string or None,
+        _json(fitted.extra),
+        _json(repairs),
     )
 
 
 def _recording(session_id: str, fitted: Fitted[sent.Recording]) -> Normalised:
     record = fitted.value
     row = rows.Recording(
-        session_id=session_id,
-        endpoint_user=record.endpoint_user or "",
-        record_id=record.record_id or "",
-        sdk_app_id=record.sdk_app_id or None,
-        recorded_at=_micros(record.timestamp),
-        record_url=record.record_url or None,
-        custom_record_url=record.custom_record_url or None,
-        extra=_json(fitted.extra),
-        repairs=_repairs(session_id, record.session_id, fitted.repairs),
+        session_id,
+        record.endpoint_user or "",
+        record.record_id or "",
+        record.sdk_app_id or None,
+        _micros(record.timestamp),
+        record.record_url or None,
+        record.custom_record_url or None,
+        _json(fitted.extra),
+        _repairs(session_id, record.session_id, fitted.repairs),
     )
     return Normalised("record", (session_id, row.endpoint_user, row.record_id), row, [])
 
@@ -177,15 +184,15 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
     message = fitted.value
     url = message.record_url or ""
     row = rows.Voicemail(
-        session_id=session_id,
+        session_id,
         # A URL may be longer than an index takes; its digest stands for it in the key.
-        record_url_md5=hashlib.md5(url.encode(), usedforsecurity=False).hexdigest() if url else "",
-        record_url=url or None,
-        sdk_app_id=message.sdk_app_id or None,
-        endpoint_user=None if message.endpoint_user in (None, "") else str(message.endpoint_user),
-        left_at=_micros(message.timestamp),
-        extra=_json(fitted.extra),
-        repairs=_repairs(session_id, message.session_id, fitted.repairs),
+        hashlib.md5(url.encode(), usedforsecurity=False).hexdigest() if url else "",
+        url or None,
+        message.sdk_app_id or None,
+        None if message.endpoint_user in (None, "") else str(message.endpoint_user),
+        _micros(message.timestamp),
+        _json(fitted.extra),
+        _repairs(session_id, message.session_id, fitted.repairs),
     )
     return Normalised("voicemail", (session_id, row.record_url_md5), row, [])
 
@@ -193,27 +200,27 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
 def _chat(session_id: str, fitted: Fitted[sent.Chat]) -> Normalised:
     chat = fitted.value
     row = rows.Chat(
-        session_id=session_id,
-        sdk_app_id=chat.sdk_app_id or None,
-        started_at=_micros(chat.start_timestamp),
-        queued_at=_micros(chat.queued_timestamp),
-        rang_at=_micros(chat.ring_timestamp),
-        accepted_at=_micros(chat.accept_timestamp),
-        ended_at=_micros(chat.ended_timestamp),
-        duration_s=chat.duration,
-        ivr_duration_s=chat.ivr_duration,
-        end_status=chat.end_status_string or None,
-        **_agent(chat.seat_user),
-        skill_group_id=chat.queued_skill_group_id or None,
-        skill_group_name=chat.queued_skill_group_name or None,
-        ivr_keys=_key_presses(chat.ivr_key_pressed, None),
-        client_user_id=chat.user_id or None,
-        client_user_nick=chat.user_nick_name or None,
-        client_data=chat.client_data or None,
-        satisfaction=None if chat.satisfaction is None else _encode(chat.satisfaction),
-        user_remark=chat.user_remark or None,
-        extra=_json(fitted.extra),
-        repairs=_repairs(session_id, chat.session_id, fitted.repairs),
+        session_id,
+        chat.sdk_app_id or None,
+        _micros(chat.start_timestamp),
+        _micros(chat.queued_timestamp),
+        _micros(chat.ring_timestamp),
+        _micros(chat.accept_timestamp),
+        _micros(chat.ended_timestamp),
+        chat.duration,
+        chat.ivr_duration,
+        chat.end_status_string or None,
+        *_agent(chat.seat_user),
+        chat.queued_skill_group_id or None,
+        chat.queued_skill_group_name or None,
+        _key_presses(chat.ivr_key_pressed or None),
+        chat.user_id or None,
+        chat.user_nick_name or None,
+        chat.client_data or None,
+        None if chat.satisfaction is None else _encode(chat.satisfaction),
+        chat.user_remark or None,
+        _json(fitted.extra),
+        _repairs(session_id, chat.session_id, fitted.repairs),
     )
     return Normalised("imcdr", (session_id,), row, [])
 
@@ -227,6 +234,8 @@ _NORMALISERS: dict[Action, Callable[[str, Any], Normalised]] = {
 _DIRECTIONS: tuple[rows.Direction, rows.Direction] = ("inbound", "outbound")
 _NO_TEL = sent.TelLocation()
 _NO_AGENT = sent.SeatUser()
+_AS_SENT = Fitted(sent.ServeParticipant())  # nothing beside what its fields hold
+_AS_DOCUMENTED = ("Key", "Label")
 _SPELLED_LOWER = frozenset({"key", "label"})
 
 
@@ -235,25 +244,37 @@ def _micros(unix_s: int | None) -> rows.Micros | None:
     return unix_s * 1_000_000 if unix_s else None
 
 
-def _agent(seat: sent.SeatUser | None) -> dict[str, Any]:
+_Text = str | None
+_Agent = tuple[_Text, _Text, _Text, _Text, _Text, _Text, list[str] | None]
+
+
+def _agent(seat: sent.SeatUser | None) -> _Agent:
+    """The columns from agent_user_id to agent_skill_groups."""
     seat = seat or _NO_AGENT
-    return {
-        "agent_user_id": seat.user_id or None,
-        "agent_name": seat.name or None,
-        "agent_nick": seat.nick or None,
-        "agent_mail": seat.mail or None,
-        "agent_phone": seat.phone or None,
-        "agent_staff_number": seat.staff_number or None,
-        "agent_skill_groups": seat.skill_group_name_list,
-    }
+    return (
+        seat.user_id or None,
+        seat.name or None,
+        seat.nick or None,
+        seat.mail or None,
+        seat.phone or None,
+        seat.staff_number or None,
+        seat.skill_group_name_list,
+    )
 
 
-def _key_presses(older: sent.KeyPresses | str | None, newer: sent.KeyPresses | None) -> rows.JsonText | None:
-    """Both forms of pressed keys as one: [{"key": …, "label": …, …}]."""
-    sent_keys = newer or older
-    if sent_keys:
-        return _encode(_presses(sent_keys))
-    return None if newer is None else "[]"
+def _ivr_keys(cdr: sent.Cdr, extra: Json) -> tuple[rows.JsonText | None, Json]:
+    """Both forms of pressed keys as one; the older one is kept too unless the newer one says all of it."""
+    older, newer = cdr.ivr_key_pressed or None, cdr.ivr_key_pressed_ex
+    if not newer or not older:
+        return _key_presses(newer or older or newer), extra
+    old, new = _presses(older), _presses(newer)
+    same = len(old) == len(new) and all(o.items() <= n.items() for o, n in zip(old, new, strict=True))
+    return _encode(new), extra if same else extra | {"IVRKeyPressed": older}
+
+
+def _key_presses(sent_keys: sent.KeyPresses | str | None) -> rows.JsonText | None:
+    """As JSON, `[{"key": …, "label": …, …}]`."""
+    return None if sent_keys is None else _encode(_presses(sent_keys))
 
 
 def _presses(sent_keys: sent.KeyPresses | str) -> list[dict[str, Any]]:
@@ -262,6 +283,8 @@ def _presses(sent_keys: sent.KeyPresses | str) -> list[dict[str, Any]]:
 
 def _key_press(press: Any) -> dict[str, Any]:
     """One pressed key, whatever was sent for it: an object in any spelling, or just the key."""
+    if isinstance(press, dict) and tuple(press) == _AS_DOCUMENTED:
+        return {"key": press["Key"], "label": press["Label"]}
     if not isinstance(press, dict):
         is_number = isinstance(press, int | Decimal) and not isinstance(press, bool)
         return {"key": str(press) if is_number else press}
@@ -271,16 +294,6 @@ def _key_press(press: Any) -> dict[str, Any]:
         plain = lower in _SPELLED_LOWER and lower not in press and lower not in renamed
         renamed[lower if plain else name] = value
     return renamed
-
-
-def _with_key_presses(cdr: sent.Cdr, extra: Json) -> Json:
-    """Where both forms of pressed keys came, the older one is kept too unless the newer one says all of it."""
-    older, newer = cdr.ivr_key_pressed, cdr.ivr_key_pressed_ex
-    if not newer or not older:
-        return extra
-    old, new = _presses(older), _presses(newer)
-    same = len(old) == len(new) and all(o.items() <= n.items() for o, n in zip(old, new, strict=True))
-    return extra if same else extra | {"IVRKeyPressed": older}
 
 
 def _repairs(key: str, in_body: str | None, repairs: Json) -> rows.JsonText | None:

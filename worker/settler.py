@@ -59,12 +59,13 @@ class Settler:
             await connection.execute("SELECT 1")
 
     async def _settle_once(self, items: Sequence[Item]) -> None:
-        async with self._database.connection() as connection:
-            remaining = await known.unsettled(connection, items)
-        dead = [item for item in remaining if item.fault is not None]
-        self._dead_ratio.check(len(remaining), len(dead))
-        await self._bury(dead)
-        await self._store(remaining)
+        if any(item.fault is not None for item in items):
+            async with self._database.connection() as connection:
+                items = await known.unsettled(connection, items)
+            dead = [item for item in items if item.fault is not None]
+            self._dead_ratio.check(len(items), len(dead))
+            await self._bury(dead)
+        await self._store(items)
 
     async def _store(self, items: Sequence[Item]) -> None:
         """Store a batch; what the database refuses in it is given up."""

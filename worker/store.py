@@ -24,8 +24,10 @@ from worker.known import look_up
 from worker.normalise import Key, Normalised
 
 SCHEMA = "tccc"
-# Into how many a refused piece is taken apart where nothing tells which of it is bad.
+# Into how many a refused piece is taken apart where nothing tells which of it is bad, or too much is.
 PARTS = 8
+# How often in a row a piece is taken apart where the database points.
+CHANCES = 3
 
 T = TypeVar("T")
 
@@ -157,9 +159,9 @@ async def _forgotten(
 
 
 async def _write_sparing(
-    connection: Connection, table: Table, changed: Sequence[RowChange]
+    connection: Connection, table: Table, changed: Sequence[RowChange], chances: int = CHANCES
 ) -> list[tuple[RowChange, Refused]]:
-    """Write what the database takes, each row twice at most where it tells what it refuses; returns the others."""
+    """Write what the database takes; returns the rest, and why it is refused."""
     if not changed:
         return []
     try:
@@ -170,8 +172,9 @@ async def _write_sparing(
         if len(changed) == 1:
             return [(changed[0], exc)]
         refused = []
-        for part in _around(changed, exc.session_id) or in_parts(changed):
-            refused += await _write_sparing(connection, table, part)
+        around = _around(changed, exc.session_id) if chances else []
+        for part in around or in_parts(changed):
+            refused += await _write_sparing(connection, table, part, chances - 1 if around else CHANCES)
         return refused
     return []
 
