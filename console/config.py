@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from console.output import json_option, print_json, print_table
+from receiver.doors import check_doors
 from runtime.kafka import client_options
 from schemas.errors import SettingsError
 from schemas.settings import FIELDS, HOME, PREFIX, SECRETS, Settings, load
@@ -81,7 +82,9 @@ def sort_out(environ: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     wrong = set[str]()
     while True:
         try:
-            client_options(load(left))
+            settings = load(left)
+            client_options(settings)
+            check_doors(settings)
         except SettingsError as exc:
             message = str(exc)
         else:

@@ -19,7 +19,7 @@ from console.simulator.centre import SDK_APP_ID
 from console.simulator.delivery import Delivery
 from console.simulator.files import read_push
 from console.simulator.load import Load
-from console.simulator.options import Options, push_url, share
+from console.simulator.options import Options, push_url, secret, share
 from console.simulator.outcome import Outcome
 from console.simulator.session import ACTIONS
 from console.simulator.stream import QUIRKS_SHARE, SESSIONS_A_DAY
@@ -33,6 +33,7 @@ Examples:
   tccc send --count 20000 --duplicates 5% --reorder 5% --seed 7
   tccc send --rate 500 --count 30000 --json
   tccc send tests/payloads/*.json
+  tccc send --url https://push.example/ --basic @credentials --count 10
   tccc send --dry-run --count 3 --action cdr | jq .body
 """
 
@@ -91,7 +92,27 @@ Examples:
     help="Of the files, if it cannot be told; else simulate only this.",
 )
 @click.option("--push-id", default="", help="For one file.  [default: a new one]")
-@click.option("--basic", metavar="USER:PASSWORD", default="", help="Credentials for HTTP Basic.")
+@click.option(
+    "--basic",
+    type=secret,
+    metavar="USER:PASSWORD",
+    default="",
+    help="For HTTP Basic; or @FILE that holds it.",
+)
+@click.option("--bearer", type=secret, metavar="TOKEN", default="", help="A token; or @FILE.")
+@click.option(
+    "--oauth2",
+    type=secret,
+    metavar="ID:SECRET",
+    default="",
+    help="A client that fetches its tokens; or @FILE.",
+)
+@click.option(
+    "--token-url", type=push_url, help="Where it does.  [default: /oauth2/token at the push URL's host]"
+)
+@click.option(
+    "--cafile", type=click.Path(exists=True, dir_okay=False), help="Whom to trust of https://, PEM."
+)
 @click.option("--output", type=click.File("wb"), help="Write each try and its answer here, one a line.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; print what would be sent, one a line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -150,7 +171,9 @@ def _print_bodies(deliveries: Iterable[Delivery]) -> None:
 async def _drive(options: Options, deliveries: Iterator[Delivery], tally: Tally, outcome: Outcome) -> None:
     plan = options.plan()
     log = outcome.note if options.files or options.output else None
-    async with Vendor(options.url, timeout_s=options.timeout, basic=options.basic) as vendor:
+    tls = options.tls()
+    credentials = options.credentials(tls)
+    async with Vendor(options.url, timeout_s=options.timeout, credentials=credentials, tls=tls) as vendor:
         load = Load(vendor, plan, tally, log)
         _stop_at_interrupt(load)
         async with _progress(tally, len(options.files) or options.count * (1 + options.duplicates)):

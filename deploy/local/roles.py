@@ -1,6 +1,7 @@
 """The receivers and workers of a local stack: their environment, their processes, and when they are ready."""
 
 import http.client
+import secrets
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ _PROBE_TIMEOUT_S = 2.0
 _SETTINGS_STATUS = 2  # how a role exits whose settings are wrong
 _PUSH_PORT = 8080
 _FIRST_ADMIN_PORTS = {"receiver": 9464, "worker": 9465}
+_SIGNING_KEY = "TCCC_OAUTH2_SIGNING_KEY"
 
 # What another Kafka or database would need must not reach the stack's own.
 _OURS = (
@@ -66,6 +68,9 @@ def role_environ(
     """Give the environment handed on to every role: the caller's, with the stack's own addresses in it."""
     handed = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
     handed.setdefault("TCCC_DRAIN_S", "0")
+    if handed.get("TCCC_AUTH") == "oauth2" and f"{_SIGNING_KEY}_FILE" not in handed:
+        # without one each receiver draws its own, and takes no other's tokens
+        handed[_SIGNING_KEY] = handed.get(_SIGNING_KEY) or secrets.token_urlsafe(32)
     handed.setdefault("TCCC_TOPIC_REPLICATION", str(min(3, brokers)))
     return handed | {
         "TCCC_KAFKA_BOOTSTRAP": bootstrap,

@@ -127,12 +127,13 @@ class Stack:
 
     def _state(self) -> StackState:
         assert self._settings is not None
+        scheme = "https" if self._settings.tls_cert else "http"
         of_kind = {
             kind: [role for role in self._roles if role.kind == kind] for kind in ("receiver", "worker")
         }
         pids = {kind: [r.child.pid for r in roles if r.child.pid] for kind, roles in of_kind.items()}
         return StackState(
-            push_url=f"http://{self._settings.listen}{self._settings.push_path}",
+            push_url=f"{scheme}://{self._settings.listen}{self._settings.push_path}",
             receiver_admin_urls=[role.admin_url for role in of_kind["receiver"]],
             worker_admin_urls=[role.admin_url for role in of_kind["worker"]],
             database_url=self._postgres.url,
