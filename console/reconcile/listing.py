@@ -63,14 +63,23 @@ class Listing:
             first = await self._vendor.page(span, 0)
             if first.total > MAX_SESSIONS and span.length_s > 1:
                 return None
-            numbers = range(1, -(-first.total // PAGE_SIZE))
-            rest = await asyncio.gather(*[self._vendor.page(span, number) for number in numbers])
+            rest = await self._pages(span, range(1, -(-first.total // PAGE_SIZE)))
             try:
                 return _joined([first, *rest])
             except Unsteady as exc:
                 fault = str(exc)
                 await asyncio.sleep(wait_s)
         raise VendorAway(f"the vendor's API contradicts itself on {span}: {fault}")
+
+    async def _pages(self, span: Span, numbers: range) -> list[Page]:
+        """All at once, as far as the vendor's limits allow; the first that fails ends them all."""
+        pages = [asyncio.create_task(self._vendor.page(span, number)) for number in numbers]
+        try:
+            return await asyncio.gather(*pages)
+        finally:
+            for page in pages:
+                page.cancel()
+            await asyncio.gather(*pages, return_exceptions=True)
 
 
 def _joined(pages: Sequence[Page]) -> list[Element]:
