@@ -5,7 +5,7 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 
 BENCH := .venv-bench
 
-.PHONY: help setup run test coverage chaos bench manifests check format lock clean
+.PHONY: help setup run test coverage chaos bench manifests check format lock clean page
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -48,6 +48,9 @@ manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/manifests.txt
 	@$(BIN)/python -m tests.manifests
 
+page: setup  ## a report in Chromium, wide and narrow: ARGS="week --from 2026-03-02 --tz Asia/Shanghai"
+	@$(BIN)/python -m tests.answers.page $(ARGS)
+
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -59,7 +62,7 @@ format: setup  ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
 lock: setup  ## pin the dependencies anew, with hashes and without addresses
-	$(PIN) --extra local --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(PIN) --extra local --extra report --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --extra local --extra reconcile --output-file requirements/bench.txt requirements/bench.in pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --extra reconcile --output-file requirements/production.txt pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/build.txt requirements/build.in

@@ -21,6 +21,7 @@ VERBS = {
     "topics": "console.topics",
     "send": "console.send",
     "status": "console.status.command",
+    "report": "console.report.command",
     "audit": "console.audit.command",
     "dead": "console.dead.command",
     "trace": "console.trace",

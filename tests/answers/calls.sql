@@ -32,7 +32,7 @@ SELECT session_id, 1400482256, CASE WHEN kind < 70 THEN 'inbound' ELSE 'outbound
        CASE WHEN kind < 50 OR kind >= 85 THEN 'ok' WHEN kind < 52 THEN 'ringingGiveUp' WHEN kind < 60 THEN 'waitingGiveUp'
             WHEN kind < 65 THEN 'ivrGiveUp' WHEN kind < 70 THEN 'ivrEnd' ELSE 'notAnswer' END,
        agent, name, name, agent, name, ARRAY['售后一组', '售后二组'], CASE WHEN kind < 60 OR kind >= 70 THEN skill_group END,
-       'Group ' || skill_group, '[{"key": "1", "label": "中文服务"}, {"key": "3", "label": "售后"}]',
+       CASE WHEN kind < 60 OR kind >= 70 THEN 'Group ' || skill_group END, '[{"key": "1", "label": "中文服务"}, {"key": "3", "label": "售后"}]',
        CASE WHEN kind < 8 THEN '[{"key": "5", "label": "非常满意"}]'::jsonb END,
        CASE WHEN kind < 50 OR kind >= 85 THEN record_id END, caller, '中国', 'Province ' || mod(number, 30), '深圳', '移动',
        'push', gen_random_uuid()::text, ended_at

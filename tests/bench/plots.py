@@ -10,7 +10,7 @@ try:
     from matplotlib import rcParams
     from matplotlib.figure import Figure
 except ImportError:  # the tests' environment has none
-    Figure = None
+    Figure = None  # type: ignore[assignment, misc]
 
 _WIDTH_IN = 7.0
 _BAR_IN = 0.32
