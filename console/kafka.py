@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, RebalanceInProgressError, UnknownMemberIdError
 
 from runtime.kafka import MAX_DEAD_RECORD_BYTES, client_options
+from runtime.kafka_access import why_away
 from schemas.errors import BrokerAway, OperatorError
 from schemas.settings import Settings
 from worker.batch import KafkaRecord
@@ -137,7 +138,10 @@ async def _started(settings: Settings, *, group_id: str | None) -> AsyncIterator
         max_partition_fetch_bytes=2 * MAX_DEAD_RECORD_BYTES,
     )
     try:
-        await _in_time(client.start())
+        try:
+            await _in_time(client.start())
+        except BrokerAway as exc:
+            raise BrokerAway(f"{await why_away(settings, exc.__cause__ or exc)}: see 'tccc doctor'") from exc
         yield client
     finally:
         await _close(client.stop())

@@ -23,6 +23,7 @@ from receiver.spool.spool import Spool
 from receiver.tls import ServerTls
 from runtime.admin import admin_server
 from runtime.kafka import client_options
+from runtime.kafka_access import require_access
 from runtime.signals import Stop, on_hangup, stop_on_signals
 from schemas.errors import SettingsError
 from schemas.settings import Settings, host_port
@@ -38,10 +39,11 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     """Take pushes until SIGTERM or SIGINT, then drain; a second signal skips the drain time.
 
     At SIGHUP `reread` gives the settings with their secrets as they are now; others that differ change nothing.
-    Raises OperatorError if it cannot start; Kafka being away is no reason not to.
+    Raises OperatorError if it cannot start; Kafka being away is no reason not to, Kafka refusing us is one.
     """
     stop = stop_on_signals()
     client_options(settings)  # bad files of keys are found before a socket opens
+    await require_access(settings)
     tls = ServerTls(settings) if settings.tls_cert or settings.tls_key else None
     registry = CollectorRegistry()
     auth = Auth(settings, ClientAddresses(settings.trusted_proxies), registry)

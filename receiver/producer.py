@@ -7,7 +7,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import client_options
-from schemas.errors import BrokerAway
+from runtime.kafka_access import require_access, why_away
+from schemas.errors import AccessRefused, BrokerAway
 from schemas.settings import Settings
 
 # A batch may hold more than one record up to this size. It stays well below the topics' max.message.bytes,
@@ -42,12 +43,16 @@ async def connect(settings: Settings, topics: tuple[str, ...]) -> AIOKafkaProduc
             missing = [name for name in topics if not producer.client.cluster.partitions_for_topic(name)]
     except (KafkaError, OSError, TimeoutError) as exc:
         await retire(producer)
-        raise BrokerAway(f"no answer from TCCC_KAFKA_BOOTSTRAP: {type(exc).__name__}") from exc
+        raise BrokerAway(await why_away(settings, exc)) from exc
     except asyncio.CancelledError:
         await retire(producer)
         raise
     if missing:
         await retire(producer)
+        try:  # aiokafka takes brokers that it cannot ask, beyond the first, for such that know no topic
+            await require_access(settings)
+        except AccessRefused as exc:
+            raise BrokerAway(str(exc)) from exc
         raise BrokerAway(f"topics missing: {', '.join(missing)}; run 'tccc topics'")
     return producer
 

@@ -38,7 +38,11 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
         raise SettingsError("TCCC_KAFKA_SSL_CAFILE: no certificates can be read from it") from exc
     if settings.kafka_ssl_certfile:
         try:
-            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile or None)
+            context.load_cert_chain(
+                settings.kafka_ssl_certfile,
+                settings.kafka_ssl_keyfile or None,
+                password=bytes,  # a key that asks for one is an error; OpenSSL would ask on the terminal
+            )
         except OSError as exc:
             raise SettingsError(
                 "TCCC_KAFKA_SSL_CERTFILE, TCCC_KAFKA_SSL_KEYFILE: they cannot be read, or do not belong together"

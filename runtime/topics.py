@@ -7,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from runtime.kafka import MAX_DEAD_RECORD_BYTES, MAX_RECORD_BYTES, client_options
+from runtime.kafka_access import why_away
 from schemas.errors import BrokerAway, OperatorError
 from schemas.settings import Settings
 
@@ -32,7 +33,7 @@ async def ensure_topics(settings: Settings) -> list[str]:
                 while not await _visible(admin, topic.name):
                     await asyncio.sleep(_AGAIN_S)
     except (KafkaError, TimeoutError) as exc:
-        raise BrokerAway(f"no answer from TCCC_KAFKA_BOOTSTRAP: {type(exc).__name__}") from exc
+        raise BrokerAway(await why_away(settings, exc)) from exc
     else:
         return created
     finally:

@@ -12,6 +12,7 @@ TcccError
 └── OperatorError     a person has to act; the message says what to do
     ├── SettingsError   a setting is missing, unknown or bad (exit status 2)
     ├── VendorRefused   the vendor's API refuses what we ask: trying again will not help
+    ├── AccessRefused   Kafka or the database is there and refuses us: its certificate, or our credentials
     └── SchemaMismatch  the database is older or newer than this program can work with
 """
 
@@ -81,6 +82,10 @@ class SettingsError(OperatorError):
 
 class VendorRefused(OperatorError):  # noqa: N818 -- reads as what it is
     """The vendor's API refuses what we ask; the message holds its code and what to do about it."""
+
+
+class AccessRefused(OperatorError):  # noqa: N818 -- reads as what it is
+    """A certificate that cannot be trusted, or credentials that are refused; the message names the setting."""
 
 
 class SchemaMismatch(OperatorError):  # noqa: N818 -- reads as what it is

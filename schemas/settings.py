@@ -139,13 +139,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kafka_topic: Annotated[str, Meta(min_length=1)] = "tccc.push"
     kafka_dead_topic: Annotated[str, Meta(min_length=1)] = "tccc.push.dead"
     kafka_group: Annotated[str, Meta(min_length=1, description="consumer group of the workers")] = "tccc"
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="TLS (SSL) and credentials (SASL) to the brokers"),
+    ] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     kafka_sasl_username: str = ""
     kafka_sasl_password: Secret = ""
-    kafka_ssl_cafile: str = ""
-    kafka_ssl_certfile: str = ""
-    kafka_ssl_keyfile: str = ""
+    kafka_ssl_cafile: Annotated[
+        str, Meta(description="PEM file of the authorities of the brokers; empty: the system's")
+    ] = ""
+    kafka_ssl_certfile: Annotated[str, Meta(description="PEM file of our certificate, for mutual TLS")] = ""
+    kafka_ssl_keyfile: Annotated[str, Meta(description="PEM file of its key, without a password")] = ""
     topic_partitions: Annotated[Positive, Meta(description="of a topic that is created")] = 6
     topic_replication: Annotated[Positive, Meta(description="replicas of a topic that is created")] = 1
     topic_min_insync_replicas: Annotated[
@@ -155,7 +160,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dead_topic_retention_ms: Positive = 30 * _DAY_MS
 
     # worker
-    database_url: Annotated[Secret, Meta(description="postgresql://user:password@host:port/database")] = ""
+    database_url: Annotated[
+        Secret,
+        Meta(description="postgresql://user:password@host:port/database"),
+    ] = ""
     batch_records: Annotated[int, Meta(ge=1, le=10000, description="records in one transaction")] = 2000
     revoke_grace_s: Annotated[
         Seconds, Meta(description="how long a batch may finish when its partitions are revoked")

@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 
 from runtime.admin import admin_server
+from runtime.kafka_access import require_access
 from runtime.signals import Stop, stop_on_signals
-from schemas.errors import DependencyAway
+from schemas.errors import AccessRefused, DependencyAway
 from schemas.settings import Settings
 from worker import ledger, migrate, rollup
 from worker.beside import report
@@ -35,9 +36,14 @@ Work = Coroutine[Any, Any, None]
 
 
 async def serve(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; raises OperatorError if the database and this program do not fit."""
+    """Work until SIGTERM or SIGINT.
+
+    Raises OperatorError if the database and this program do not fit, or where Kafka or the database refuse us at
+    the start; later that is waited out.
+    """
     stop = stop_on_signals()
     metrics = Metrics()
+    await require_access(settings)
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, timeout_s=settings.store_timeout_s, prepare=migrate.check)
         stack.callback(database.close)
@@ -109,7 +115,7 @@ async def _database_fault(settings: Settings) -> str | None:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S), probe.connection() as connection:
             await connection.execute("SELECT 1")
-    except (DependencyAway, TimeoutError) as exc:
+    except (DependencyAway, AccessRefused, TimeoutError) as exc:
         return f"the database does not answer: {exc}"
     finally:
         probe.close()
@@ -124,7 +130,7 @@ async def _maintain(settings: Settings) -> None:
             async with database.connection() as connection:
                 for line in await ledger.maintain(connection, ledger_days=settings.ledger_days):
                     log.info("ledger maintained", detail=line)
-        except DependencyAway as exc:
+        except (DependencyAway, AccessRefused) as exc:
             log.warning("ledger not maintained", reason=str(exc))
         finally:
             database.close()

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import MAX_RECORD_BYTES, client_options
+from runtime.kafka_access import why_away
 from schemas.errors import BrokerAway
 from schemas.settings import Settings
 from worker.batch import KafkaRecord
@@ -29,6 +30,7 @@ class Consumer:
     """`on_revoked` is awaited before partitions are handed over; it has to return within its own bound."""
 
     def __init__(self, settings: Settings, *, on_revoked: Revoked, on_assigned: Callable[[], None]) -> None:
+        self._settings = settings
         self._topic = settings.kafka_topic
         self._batch_records = settings.batch_records
         self._listener = _Listener(on_revoked, self._assigned)
@@ -57,7 +59,7 @@ class Consumer:
         try:
             await self._client.start()
         except KafkaError as exc:
-            raise BrokerAway(f"cannot join the group: {type(exc).__name__}") from exc
+            raise BrokerAway(f"cannot join the group: {await why_away(self._settings, exc)}") from exc
 
     async def poll(self) -> list[KafkaRecord]:
         """The next records, in offset order within a partition; [] after half a second without any."""
@@ -92,7 +94,7 @@ class Consumer:
                 ends = await self._client.end_offsets(list(owned))
                 next_ones = {p: self._settled.get(p) or await self._client.position(p) for p in owned}
         except (KafkaError, TimeoutError) as exc:
-            raise BrokerAway(f"no end offsets: {type(exc).__name__}") from exc
+            raise BrokerAway(f"no end offsets: {await why_away(self._settings, exc)}") from exc
         return {p.partition: max(0, end - next_ones[p]) for p, end in ends.items()}
 
     async def stop(self) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
-from schemas.errors import DatabaseAway, OperatorError, SettingsError, TcccError
+from schemas.errors import AccessRefused, DatabaseAway, SettingsError, TcccError
+from worker.database_access import refusal, require_files
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -51,8 +52,9 @@ def translated() -> Iterator[None]:
             raise Refused(f"SQLSTATE {sqlstate} ({type(exc).__name__})", _copy_line(exc)) from exc
         raise DatabaseAway(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
     except (asyncpg.InterfaceError, OSError, TimeoutError) as exc:
-        # A value that the driver cannot encode is an InterfaceError too, and a ValueError.
-        if isinstance(exc, ValueError):
+        # A value that the driver cannot encode is an InterfaceError and a ValueError; so is, with OSError, a
+        # certificate that cannot be verified.
+        if isinstance(exc, ValueError) and not isinstance(exc, OSError):
             raise Refused(type(exc).__name__) from exc
         raise DatabaseAway(type(exc).__name__) from exc
     except (OverflowError, TypeError, ValueError) as exc:
@@ -66,9 +68,10 @@ def _copy_line(exc: asyncpg.PostgresError) -> int | None:
 
 
 async def connect(url: str) -> Connection:
-    """Connect; raises DatabaseAway, or OperatorError where waiting will not help."""
+    """Connect; raises DatabaseAway, or SettingsError or AccessRefused where waiting will not help."""
     if not url:
         raise SettingsError("TCCC_DATABASE_URL is not set: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    require_files(url)
     try:
         with translated():
             connection: Connection = await asyncpg.connect(
@@ -77,9 +80,9 @@ async def connect(url: str) -> Connection:
     except Refused as exc:
         raise SettingsError("TCCC_DATABASE_URL is not an address of the form postgresql://…") from exc
     except DatabaseAway as exc:
-        hint = _HINTS.get(getattr(exc.__cause__, "sqlstate", None) or "")
-        if hint:
-            raise OperatorError(hint) from exc
+        words = refusal(exc.__cause__) or await _verdict_on_our_certificate(url, exc.__cause__)
+        if words is not None:
+            raise AccessRefused(f"TCCC_DATABASE_URL: {words}") from exc
         raise
     # Times travel as integers: datetime objects would cost a third of the worker's CPU time.
     await connection.set_type_codec(
@@ -88,11 +91,18 @@ async def connect(url: str) -> Connection:
     return connection
 
 
-_HINTS = {
-    "28P01": "TCCC_DATABASE_URL: the database refuses the password",
-    "28000": "TCCC_DATABASE_URL: the database refuses this user",
-    "3D000": "TCCC_DATABASE_URL: there is no such database",
-}
+async def _verdict_on_our_certificate(url: str, error: BaseException | None) -> str | None:
+    """With TLS 1.3 the server judges a client's certificate after the handshake, and what it says may be lost."""
+    if not isinstance(error, asyncpg.ConnectionDoesNotExistError) or "sslcert=" not in url:
+        return None
+    try:
+        connection = await asyncpg.connect(
+            f"{url}&ssl_max_protocol_version=TLSv1.2", timeout=CONNECT_TIMEOUT_S
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        return refusal(exc)
+    connection.terminate()
+    return None
 
 
 @asynccontextmanager
@@ -116,6 +126,7 @@ class Database:
         self._timeout_s = timeout_s
         self._prepare = prepare
         self._connection: Connection | None = None
+        self._let_in = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -143,7 +154,13 @@ class Database:
             self._connection = None
 
     async def _connect(self) -> Connection:
-        connection = await connect(self._url)
+        try:
+            connection = await connect(self._url)
+        except AccessRefused as exc:
+            if self._let_in:  # what it was before, it may be again
+                raise DatabaseAway(str(exc)) from exc
+            raise
+        self._let_in = True
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._prepare(connection)

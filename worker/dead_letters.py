@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import MAX_DEAD_RECORD_BYTES, client_options
+from runtime.kafka_access import why_away
 from schemas.envelope import Headers, dead_headers
 from schemas.errors import BrokerAway
 from schemas.settings import Settings
@@ -34,7 +35,7 @@ class DeadLetters:
         except (KafkaError, TimeoutError) as exc:
             # A producer that has failed once is not trusted again.
             await self.close()
-            raise BrokerAway(f"dead letters not confirmed: {type(exc).__name__}") from exc
+            raise BrokerAway(f"dead letters not confirmed: {await why_away(self._settings, exc)}") from exc
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None

@@ -113,7 +113,8 @@ class Loop:
             await asyncio.sleep(OBSERVE_S)
             try:
                 lags = await consumer.lag()
-            except BrokerAway:
+            except BrokerAway as exc:
+                log.warning("kafka_away", detail=str(exc))
                 self._progress_at = time.monotonic()  # there is nothing that we could do
                 continue
             self._metrics.lag.clear()

@@ -14,7 +14,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionEr
 from msgspec import Struct
 
 from runtime.kafka import client_options
-from schemas.errors import BrokerAway
+from runtime.kafka_access import require_access
+from schemas.errors import AccessRefused, BrokerAway
 from schemas.settings import Settings
 
 DEADLINE_S = 5.0
@@ -135,22 +136,31 @@ async def visiting(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Asy
     options = client_options(settings) | {"request_timeout_ms": _REQUEST_TIMEOUT_MS}
     admin = AIOKafkaAdminClient(**options)
     consumer: AIOKafkaConsumer = AIOKafkaConsumer(**options, enable_auto_commit=False)
-    where = f"Kafka at {settings.kafka_bootstrap}"
     try:
         async with asyncio.timeout(deadline_s):
             await admin.start()
             await consumer.start()
             yield Brokers(admin, consumer)
-    except KafkaConnectionError as exc:
-        raise BrokerAway(f"{where}: no broker answers; see 'tccc doctor'") from exc
-    except TimeoutError as exc:
-        raise BrokerAway(f"{where}: no answer within {deadline_s:.0f} s; see 'tccc doctor'") from exc
-    except KafkaError as exc:
-        raise BrokerAway(f"{where}: {type(exc).__name__}") from exc
+    except (KafkaError, TimeoutError) as exc:
+        raise BrokerAway(
+            f"Kafka at {settings.kafka_bootstrap}: {await _matter(settings, exc, deadline_s)}"
+        ) from exc
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.gather(consumer.stop(), admin.close())
+
+
+async def _matter(settings: Settings, error: KafkaError | TimeoutError, deadline_s: float) -> str:
+    try:
+        await require_access(settings)
+    except AccessRefused as exc:
+        return str(exc)
+    if isinstance(error, KafkaConnectionError):
+        return "no broker answers; see 'tccc doctor'"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {deadline_s:.0f} s; see 'tccc doctor'"
+    return type(error).__name__
 
 
 def _partition(facts: dict[str, Any]) -> Partition:

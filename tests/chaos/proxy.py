@@ -24,7 +24,7 @@ class Proxy:
         self.loses_commits = 0  # so many COMMITs get through, and their answers do not
         self.counted: Counter[str] = Counter()
         self.port = port
-        self._target_port = target_port
+        self.target_port = target_port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,7 +64,7 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(HOST, self._target_port)
+        there, back = await asyncio.open_connection(HOST, self.target_port)
         ends = {writer, back}
         self._writers |= ends
         pair = _Pair()
