@@ -22,13 +22,13 @@ _REFUSED = b"GET / HTTP/1.1\r\nHost: receiver\r\n\r\n"
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def idle(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Never says a word."""
+async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Never says a word: the slowest of heads."""
     await reader.read()
 
 
-async def idle_after_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Has one request refused, and keeps the connection."""
+async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Has one request refused, and keeps the connection: it is closed after TCCC_KEEPALIVE_S."""
     writer.write(_REFUSED)
     await reader.read()
 
@@ -68,10 +68,8 @@ async def persist(port: int, behave: Behaviour, opening: asyncio.Semaphore) -> N
 
 async def main(port: int, idle_count: int, slow_count: int) -> None:
     opening = asyncio.Semaphore(OPENING)
-    kinds: list[Behaviour] = [
-        *[idle, idle_after_one] * (idle_count // 2),
-        *[slow_head, slow_body] * (slow_count // 2),
-    ]
+    slow: list[Behaviour] = [silent, slow_head, slow_body]
+    kinds: list[Behaviour] = [*[idle] * idle_count, *slow * (slow_count // len(slow))]
     await asyncio.gather(*(persist(port, behave, opening) for behave in kinds))
 
 
