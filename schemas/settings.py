@@ -130,7 +130,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="folder that takes pushes while Kafka is away; empty: no spool")
     ] = ".tccc/spool"
     spool_max_bytes: Annotated[int, Meta(ge=1, description="bound of the spool on disk")] = 2**30
-    spool_drain_per_s: Annotated[Positive, Meta(description="records drained a second, at the most")] = 5000
+    spool_drain_per_s: Annotated[Positive, Meta(description="records drained a second, at the most")] = 6000
 
     # Kafka
     kafka_bootstrap: Annotated[str, Meta(min_length=1, description="brokers, comma-separated")] = (

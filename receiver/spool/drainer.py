@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 _IDLE_S = 0.2
 _LOOK_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
-_CHUNKS_PER_S = 10
+_CHUNKS_PER_S = 20  # larger ones would hold up live pushes for longer
 _MAX_CHUNK_RECORDS = 500
 
 

@@ -319,7 +319,7 @@ async def test_a_drainer_that_stops_lets_its_chunk_finish(tmp_path: Path) -> Non
 
     async with opened(tmp_path) as spool:
         await put_all(spool, [make_record(number) for number in range(30)])
-        drainer = Drainer(spool, hold, kafka_ready=lambda: True, rate_per_s=100)
+        drainer = Drainer(spool, hold, kafka_ready=lambda: True, rate_per_s=200)
         drainer.start()
         await entered.wait()
         stopped = asyncio.create_task(drainer.stop())
