@@ -36,16 +36,21 @@ class Bodies:
         self._slow: dict[Held, StreamReader] = {}
         self._slow_bytes = 0
 
+    def read_whole(self, request: BaseRequest, held: Held) -> bytes | None:
+        """The body if it came with its head, as it as good as always does; else None. As `read` otherwise."""
+        content = request.content
+        if not content.is_eof():
+            return None
+        body = content.read_nowait()
+        self._hold(len(body), held)
+        return body
+
     async def read(self, request: BaseRequest, held: Held) -> bytes:
         """The body, or a little more of it than the limit; `release` what is held once it is answered.
 
         Raises TimeoutError, BodyCutShort, OSError, NoRoom.
         """
         content = request.content
-        if content.is_eof():  # as good as always: it came with its head
-            body = content.read_nowait()
-            self._hold(len(body), held)
-            return body
         if request.transport is None:
             raise ConnectionResetError
         if request.headers.get("Expect", "").lower() == "100-continue":

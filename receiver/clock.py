@@ -14,5 +14,6 @@ class ReceiveClock:
         self._last_us = 0
 
     def now_us(self) -> int:
-        self._last_us = max(self._last_us + 1, self._now_ns() // 1000)
+        now_us = self._now_ns() // 1000
+        self._last_us = now_us if now_us > self._last_us else self._last_us + 1
         return self._last_us

@@ -54,31 +54,28 @@ class Intake:
     async def take(self, record: Record) -> Taken:
         """Return once the record is durable. Raises DependencyAway where no durable place is open."""
         try:
-            return await self._publish_or_spool(record)
+            try:
+                await self._publisher.publish(record)
+            except BrokerAway:
+                return await self._take_otherwise(record)
         except RecordError as exc:
             return await self._bury(record, exc)
+        return Taken.PUBLISHED
 
     async def publish_all(self, records: Sequence[Record]) -> list[Exception | None]:
         """Publish what the spool held; for each record None, or why it has to be tried again."""
         sent = [self._send(record) for record in records]
         return [await self._outcome(record, sending) for record, sending in zip(records, sent, strict=True)]
 
-    async def _publish_or_spool(self, record: Record) -> Taken:
-        if self._spool is None:
-            await self._publish_patiently(record)
-            return Taken.PUBLISHED
+    async def _take_otherwise(self, record: Record) -> Taken:
         try:
-            await self._publisher.publish(record)
-        except BrokerAway:
-            pass
-        else:
-            return Taken.PUBLISHED
-        try:
-            await self._spool.put(record)
+            if self._spool is not None:
+                await self._spool.put(record)
+                return Taken.SPOOLED
         except SpoolAway:
-            await self._publish_patiently(record)  # the only place left
-            return Taken.PUBLISHED
-        return Taken.SPOOLED
+            pass
+        await self._publish_patiently(record)  # the only place left
+        return Taken.PUBLISHED
 
     async def _publish_patiently(self, record: Record) -> None:
         """Where there is no other place, try a Kafka that is slow, or lost a moment ago, again: late beats refused."""

@@ -145,7 +145,9 @@ class PushServer(Server):
     async def _receive(self, request: BaseRequest, target: Route) -> Reply:
         held = Held()
         try:
-            body = await self._bodies.read(request, held)
+            body = self._bodies.read_whole(request, held)
+            if body is None:
+                body = await self._bodies.read(request, held)
             if len(body) > self._settings.max_body_bytes:
                 return answers.TOO_LARGE
             self._open.serving(cast("Connection", request.protocol))
