@@ -12,11 +12,14 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from tests.bench.part_profile import take_profiles
 from tests.bench.parts import PARTS
 from tests.bench.report import write_report
 from tests.bench.roles import ROOT
 from tests.bench.run import Options, prepare
 from tests.bench.services import started
+
+PROFILE = "profile"  # no part of a run: sampling costs what is measured
 
 
 def main() -> int:
@@ -34,7 +37,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or {PROFILE}")
     parser.add_argument("--rounds", type=int, default=defaults.rounds)
     parser.add_argument("--repeats", type=int, default=defaults.repeats, help="of disturbed ones, in a part")
     parser.add_argument("--records", type=int, default=defaults.records, help="that a worker finds waiting")
@@ -45,7 +48,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the report is written")
     parser.add_argument("--home", type=Path, help="where data is kept meanwhile; 10 GB for growth")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - PARTS.keys():
+    if unknown := set(arguments.parts) - PARTS.keys() - {PROFILE}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     return arguments
 
@@ -63,6 +66,9 @@ async def _measure(arguments: argparse.Namespace, home: Path) -> list[str]:
         run = await prepare(options, services)
         for name in arguments.parts or PARTS:
             try:
+                if name == PROFILE:
+                    await take_profiles(run)
+                    continue
                 rounds = await PARTS[name](run)
             except Exception:  # outermost: what one part cannot measure must not cost the others
                 failed.append(name)
