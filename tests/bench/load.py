@@ -14,20 +14,26 @@ GO_SOURCES = Path(__file__).with_name("go")
 CONNECTIONS = 64
 TARGET = "/?action=cdr&version=1"
 _BUILD_TIMEOUT_S = 300.0
+LATENESS_S = 10.0  # how long after the last one was due requests are still sent
 _GRACE_S = 60.0
 
 
 class Load(Struct, frozen=True):
-    """What a generator saw: latencies of those that were taken."""
+    """What a generator saw: latencies of those that were taken; `unsent` is what it was too late to send."""
 
     ok: int
     refused: int
     broken: int
+    unsent: int
     seconds: float
     p50_ms: float
     p99_ms: float
     p999_ms: float
     max_ms: float
+
+    @property
+    def failed(self) -> int:
+        return self.refused + self.broken + self.unsent
 
     @property
     def rate(self) -> float:

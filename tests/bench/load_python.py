@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from tests.bench.bodies import session_id
-from tests.bench.load import Load
+from tests.bench.load import LATENESS_S, Load
 
 _PATIENCE_S = 30.0
 _SESSION = b'"SessionId":"'
@@ -28,6 +28,7 @@ class Tally:
         self.latencies_s: list[float] = []
         self.refused = 0
         self.broken = 0
+        self.unsent = 0
 
     def report(self, seconds: float) -> Load:
         seen = sorted(self.latencies_s) or [0.0]
@@ -39,6 +40,7 @@ class Tally:
             ok=len(self.latencies_s),
             refused=self.refused,
             broken=self.broken,
+            unsent=self.unsent,
             seconds=seconds,
             p50_ms=quantile_ms(0.5),
             p99_ms=quantile_ms(0.99),
@@ -57,6 +59,7 @@ class Requests:
         self._seconds = options.seconds
         self._number = 0
         self._started = time.perf_counter()
+        self.end = self._started + options.seconds + LATENESS_S
         lines = [
             f"POST {options.target} HTTP/1.1",
             "Host: bench",
@@ -97,6 +100,9 @@ async def send(options: argparse.Namespace, requests: Requests, tally: Tally) ->
     host, _, port = options.address.rpartition(":")
     streams = None
     async for due, request in requests:
+        if time.perf_counter() > requests.end:
+            tally.unsent += 1
+            continue
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 streams = streams or await asyncio.open_connection(host, int(port))

@@ -1,6 +1,7 @@
 """Part `profile`, taken only when it is named: where receiver and worker spend their time, sampled by py-spy.
 
-Only samples of threads that hold Python's lock count: who waits for the network or for work is not busy.
+Only samples of threads that hold Python's lock count: who waits for the network or for work is not busy. Who is
+put off the processor by another process in the middle of a system call seems busy: take it on a calm machine.
 """
 
 import asyncio

@@ -68,7 +68,7 @@ async def push(run: Run, contender: Contender, seconds: float, rate: float) -> S
         "p99_ms": load.p99_ms,
         "p999_ms": load.p999_ms,
         "rss_mib": rss_mib(contender.pids),
-        "refused": load.refused + load.broken,
+        "refused": load.failed,
         "lost": max(0, load.ok - (after - before)),
     }
 

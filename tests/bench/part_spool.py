@@ -81,5 +81,5 @@ def _acks(load: Load) -> dict[str, float]:
         "p50_ms": load.p50_ms,
         "p99_ms": load.p99_ms,
         "p999_ms": load.p999_ms,
-        "refused": load.refused + load.broken,
+        "refused": load.failed,
     }

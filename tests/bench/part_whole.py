@@ -84,7 +84,7 @@ async def flow(run: Run, pipeline: Pipeline, rate: float, seconds: float) -> Sam
         **spent,
         "worker_rss_mib": rss_mib([pipeline.worker.pid]),
         "receiver_rss_mib": rss_mib([pipeline.receiver.pid]),
-        "refused": load.refused + load.broken,
+        "refused": load.failed,
         "stored_after_s": behind_s,
     }
 

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// lateness is how long after the last one was due requests are still sent; who cannot keep up must not go on for ever.
+const lateness = 10 * time.Second
+
 type due struct {
 	number int
 	at     time.Time
@@ -24,6 +27,7 @@ type report struct {
 	OK      int     `json:"ok"`
 	Refused int     `json:"refused"`
 	Broken  int     `json:"broken"`
+	Unsent  int     `json:"unsent"`
 	Seconds float64 `json:"seconds"`
 	P50     float64 `json:"p50_ms"`
 	P99     float64 `json:"p99_ms"`
@@ -57,7 +61,7 @@ func main() {
 	senders := make([]sender, *connections)
 	var running sync.WaitGroup
 	for i := range senders {
-		senders[i] = sender{address: *address, requests: requests, seed: *seed}
+		senders[i] = sender{address: *address, requests: requests, seed: *seed, end: started.Add(duration + lateness)}
 		running.Go(func() { senders[i].run(work) })
 	}
 	running.Wait()
@@ -102,6 +106,7 @@ func sum(senders []sender, elapsed time.Duration) report {
 		all = append(all, one.latencies...)
 		total.Refused += one.refused
 		total.Broken += one.broken
+		total.Unsent += one.unsent
 	}
 	slices.Sort(all)
 	quantile := func(q float64) float64 {

@@ -15,9 +15,10 @@ type sender struct {
 	address  string
 	requests []request
 	seed     uint64
+	end      time.Time
 
-	latencies       []time.Duration
-	refused, broken int
+	latencies               []time.Duration
+	refused, broken, unsent int
 
 	conn    net.Conn
 	answers *bufio.Reader
@@ -26,6 +27,10 @@ type sender struct {
 
 func (s *sender) run(work source) {
 	for next, more := work(); more; next, more = work() {
+		if time.Now().After(s.end) {
+			s.unsent++
+			continue
+		}
 		status, err := s.send(next.number)
 		switch {
 		case err != nil:
