@@ -28,7 +28,7 @@ async def measure_growth(run: Run) -> Rounds:
                 held = size
             filled = await run.services.fill(run.options.records * 2, seed=101 + number)
             await connection.execute("CHECKPOINT")
-            await rounds.take(f"{size:,} sessions", partial(drain, run, project(), filled, keep=True))
+            await rounds.attempt(f"{size:,} sessions", partial(drain, run, project(), filled, keep=True))
             await run.services.drop_topics([filled.topic])
     await empty(run.services, TABLES)
     await run.services.drop_topics([template.topic])

@@ -67,9 +67,9 @@ async def measure_partitions(run: Run) -> Rounds:
     for count in PARTITIONS:
         async with receiver(run, partitions=count) as contender:
             await run.generator.run(contender.port, seconds=1)
-            await rounds.take(f"receiver, {count}", partial(push, run, contender, CLOSED_S, 0))
+            await rounds.attempt(f"receiver, {count}", partial(push, run, contender, CLOSED_S, 0))
         filled = await run.services.fill(run.options.records, partitions=count)
-        await rounds.take(f"worker, {count}", partial(drain, run, project(), filled))
+        await rounds.attempt(f"worker, {count}", partial(drain, run, project(), filled))
         await run.services.drop_topics([contender.topic, filled.topic])
     return rounds
 

@@ -35,18 +35,22 @@ class Rounds:
         failed: set[str] = set()
         for _ in range(self.rounds):
             for name, measure in cases.items():
-                if name in failed:
-                    continue
-                try:
-                    await self.take(name, measure)
-                except Exception as exc:  # one peer that breaks must not cost the whole run
+                if name not in failed and not await self.attempt(name, measure):
                     failed.add(name)
-                    self.note(f"{name} failed: {type(exc).__name__}: {str(exc)[:300]}")
 
-    async def take(self, name: str, measure: Measure) -> None:
-        """One measurement, the calmest of up to three tries."""
+    async def attempt(self, name: str, measure: Measure, *, repeat: bool = True) -> bool:
+        """Take a measurement; where it fails that is noted, and costs no other one."""
+        try:
+            await self.take(name, measure, tries=_TRIES if repeat else 1)
+        except Exception as exc:  # one peer that breaks must not cost the whole run
+            self.note(f"{name} failed: {type(exc).__name__}: {str(exc)[:300]}")
+            return False
+        return True
+
+    async def take(self, name: str, measure: Measure, *, tries: int = _TRIES) -> None:
+        """One measurement, the calmest of so many tries at the most."""
         calmest: tuple[float, Sample] | None = None
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(tries)):
             with watched() as foreign:
                 sample = await measure()
             if calmest is None or foreign.cores < calmest[0]:
