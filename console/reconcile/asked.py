@@ -108,6 +108,5 @@ def _the_one(settings: Settings) -> int:
 def _keys(about: Target) -> Keys:
     """The environment's; those of the fake, where a local stack runs one."""
     if about.stack is not None and about.stack.vendor_endpoint is not None:
-        read_keys({"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY})
-        return Keys(SECRET_ID, SECRET_KEY)
+        return read_keys({"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY})
     return read_keys(os.environ)

@@ -13,7 +13,7 @@ from console.reconcile.report import Report
 from console.reconcile.span import DAY_S, Span, asked_span
 from console.reconcile.watermark import signed_off_until
 from runtime.signals import Stop, stop_on_signals
-from schemas.errors import DependencyAway, VendorRefused
+from schemas.errors import DependencyAway, OperatorError, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,9 @@ async def serve(order: Order, every_s: float, from_us: int | None, *, as_json: b
         wait_s = every_s
         try:
             report = await _unless_stopped(order, from_us, stop)
-        except (DependencyAway, VendorRefused) as exc:
+        except (DependencyAway, OperatorError) as exc:
+            if isinstance(exc, SettingsError):
+                raise
             log.warning("not reconciled", reason=str(exc))
             wait_s = min(every_s, RETRY_S)
         else:
