@@ -5,7 +5,7 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 
 BENCH := .venv-bench
 
-.PHONY: help setup run test coverage chaos bench manifests check format lock clean page
+.PHONY: help setup run test coverage chaos bench manifests audit-deps sbom check format lock clean page
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -51,6 +51,19 @@ manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and 
 page: setup  ## a report in Chromium, wide and narrow: ARGS="week --from 2026-03-02 --tz Asia/Shanghai"
 	@$(BIN)/python -m tests.answers.page $(ARGS)
 
+audit-deps: setup .venv/.supply  ## known vulnerabilities of what is pinned; asks PyPI's JSON service, which not every mirror has
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements/production.txt $(ARGS)
+
+sbom: setup .venv/.supply  ## build/sbom.json: a CycloneDX bill of what a deployment installs
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/production.txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o build/sbom.json
+	@$(BIN)/python -c 'import json; print("build/sbom.json:", len(json.load(open("build/sbom.json"))["components"]), "components")'
+
+.venv/.supply: requirements/supply.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/supply.txt
+	@touch $@
+
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,6 +80,7 @@ lock: setup  ## pin the dependencies anew, with hashes and without addresses
 	$(PIN) --constraints requirements/dev.txt --extra reconcile --output-file requirements/production.txt pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/manifests.txt requirements/manifests.in
+	$(PIN) --constraints requirements/dev.txt --output-file requirements/supply.txt requirements/supply.in
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
 	rm -rf .venv $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -23,13 +23,14 @@ _ROWS: dict[str, type[rows.Row]] = {table.name: table.row for table in TABLES.va
     "call_participant": rows.CallParticipant
 }
 # In the worker's order, so that the two do not deadlock.
-ERASED_FROM = ("call", "call_participant", "recording", "voicemail", "chat")
+_SEARCHED = ("call", "call_participant", "recording", "voicemail", "chat")
+ERASED_FROM = (*_SEARCHED, "reconcile_finding")
 
 
 async def sessions_with(database: Questions, subject: Subject, say: Say) -> AsyncIterator[str]:
     """The sessions of all rows that hold the number, as of one moment; reads the tables whole."""
     async with database.transaction("repeatable_read"):
-        for table in ERASED_FROM:
+        for table in _SEARCHED:
             blocks = await database.one(_SIZE, f"tccc.{table}")
             for first in range(0, blocks + 1, _BLOCKS):
                 say(f"erase: reading {table}, {first:,} of {blocks:,} blocks")
