@@ -81,6 +81,9 @@ async def test_the_pipeline_runs_as_tccc_writer(settings: Settings, eventually: 
             await eventually(lambda: owner.has_settled(len(sent)))
             await eventually(worker.ready)
             assert (await worker.event("ledger maintained"))["detail"].startswith("made push_")
+            examined = await tccc(replace(settings, database_url=url), "doctor", "--json")
+            states = {finding["check"]: finding["state"] for finding in examined.result["findings"]}
+            assert states["privileges"] == "ok"
             assert await worker.stop() == 0
         assert await owner.outcomes() == {"applied": 7, "duplicate": 1, "stale": 1, "dead": 2}
         assert len(await dead_letters(settings)) == 2
