@@ -50,7 +50,7 @@ def migrate(home: Path, *, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{'would apply' if dry_run else 'applied'} {name}")
     if not done.applied:
         click.echo(f"up to date (version {done.version})")
-    if done.roles_missing and not dry_run:
+    if done.roles_missing:
         click.echo(
             f"not there, and this login may not make them: {', '.join(done.roles_missing)}; if they are wanted,"
             " let an administrator run CREATE ROLE … NOLOGIN for each, then run this again (docs/privacy.md)"
@@ -65,6 +65,6 @@ async def _migrate(settings: Settings, *, dry_run: bool) -> Migrated:
         return Migrated(
             applied=applied,
             version=await schema_version(connection),
-            roles_missing=await missing(connection),
+            roles_missing=[] if dry_run else await missing(connection),
             dry_run=dry_run,
         )

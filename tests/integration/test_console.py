@@ -27,11 +27,11 @@ NOWHERE = "127.0.0.1:1"
 async def test_migrate_applies_what_is_missing_and_may_be_repeated(empty_database_url: str) -> None:
     environ = {"TCCC_DATABASE_URL": empty_database_url}
     would = await tccc("migrate", "--dry-run", "--json", environ=environ)
-    assert would.json == {"applied": NAMES, "version": 0, "dry_run": True}
+    assert would.json == {"applied": NAMES, "version": 0, "roles_missing": [], "dry_run": True}
     assert await tccc("migrate", environ=environ) == (0, "".join(f"applied {name}\n" for name in NAMES), "")
     assert await tccc("migrate", environ=environ) == (0, f"up to date (version {NEWEST})\n", "")
     again = await tccc("migrate", "--json", environ=environ)
-    assert again.json == {"applied": [], "version": NEWEST, "dry_run": False}
+    assert again.json == {"applied": [], "version": NEWEST, "roles_missing": [], "dry_run": False}
 
 
 async def test_two_migrations_at_once_apply_each_file_once(empty_database_url: str) -> None:
