@@ -15,6 +15,7 @@ from worker.batch import ERASED
 from worker.database import Conflict
 
 _BLOCKS = 2000
+_MOST_REFRESHES = 1000
 _TRIES = 10
 _RETRY_S = 0.5
 # Ids of the vendor's, in which digits are no number.
@@ -75,6 +76,14 @@ async def remove(database: Questions, sessions: Collection[str], say: Say) -> di
         done += len(some)
         say(f"erase: {done:,} of {len(sessions):,} sessions")
     return removed
+
+
+async def refresh_answers(database: Questions, say: Say) -> None:
+    """Work the answers out anew where rows were removed: agents and sessions stand in them too."""
+    for _ in range(_MOST_REFRESHES):  # whoever else is at it goes on with the rest
+        say("erase: working out answers anew")
+        if not await database.one("SELECT tccc.rollup_refresh()"):
+            return
 
 
 async def _remove_some(database: Questions, sessions: Sequence[str]) -> dict[str, int]:

@@ -61,6 +61,7 @@ async def erase(settings: Settings, plan: Plan, say: Say) -> Erased:
             counts = await rows.counted(database, found.sessions)
         else:
             counts = await rows.remove(database, found.sessions, say)
+            await rows.refresh_answers(database, say)
             await States(database).drop_erased(letters)
     spooled, in_spools = _in_spools(found, plan)
     return Erased(

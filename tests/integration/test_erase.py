@@ -259,7 +259,7 @@ async def _everything(database: Database) -> str:
     """The database's text, of every table but the one that a worker writes beside its work, of no person."""
     tables = await database.fetch(
         "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'tccc'::regnamespace"
-        " AND relname <> 'drift'"
+        " AND relname NOT IN ('drift', 'rollup_mark')"
     )
     rows = [row for (table,) in sorted(tables) for row in await database.fetch(f"SELECT * FROM {table}")]
     return "\n".join(map(str, rows))
