@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas import rows
+from schemas.decoding import number
 from schemas.envelope import Source
 from schemas.push import PUSHES, Action, SeatUser, ServeParticipant, TelLocation
 from schemas.vocabulary import (
@@ -30,6 +31,8 @@ OTHER = "(other)"
 MAX_NOTES = 256  # between two writes
 MAX_ROWS = 1000  # about, in the table
 _MAX_PARTICIPANTS = 32
+# No number is too large or too precise to be skipped over.
+_DECODER = msgspec.json.Decoder(float_hook=number)
 
 Kind = Literal["field", "value"]
 
@@ -112,14 +115,14 @@ def _unknown_fields(normalised: Normalised, participants: Sequence[rows.CallPart
     row = normalised.row
     assert isinstance(row, rows.Call | rows.Recording | rows.Voicemail | rows.Chat)
     if row.extra is not None:
-        fields, sent = _FIELDS[normalised.action], msgspec.json.decode(row.extra)
+        fields, sent = _FIELDS[normalised.action], _DECODER.decode(row.extra)
         yield from _names(sent, "", fields)
         for nested, inner_fields in _NESTED.items():
             if nested in fields and isinstance(sent.get(nested), dict):
                 yield from _names(sent[nested], f"{nested}.", inner_fields)
     for participant in participants:
         if participant.extra is not None:
-            sent = msgspec.json.decode(participant.extra)
+            sent = _DECODER.decode(participant.extra)
             yield from _names(sent, "ServeParticipants.", _PARTICIPANT_FIELDS)
 
 
@@ -137,7 +140,7 @@ def _unlisted_values(
         if (value := getattr(row, column)) not in listed:
             yield name, value
     if isinstance(row, rows.Call) and row.repairs is not None:
-        repairs = msgspec.json.decode(row.repairs)
+        repairs = _DECODER.decode(row.repairs)
         if "Direction" in repairs:
             yield "Direction", repairs["Direction"]
     for participant in participants:
