@@ -47,6 +47,7 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     tls = ServerTls(settings) if settings.tls_cert or settings.tls_key else None
     registry = CollectorRegistry()
     auth = Auth(settings, ClientAddresses(settings.trusted_proxies), registry)
+    _reread_at_hangup(registry, auth, tls, reread)
     metrics = ReceiverMetrics(registry)
     clock = ReceiveClock()
     async with AsyncExitStack() as stack:
@@ -73,7 +74,6 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
         push_url = await stack.enter_async_context(_listening(settings, server, tls, stop, metrics))
         if settings.auth == "none":
             log.warning("anybody_may_push", why="TCCC_AUTH is none")
-        _reread_at_hangup(registry, auth, tls, reread)
         log.info("started", role="receiver", push=push_url, admin=admin_url)
         await stop.wait()
         log.info("stopping", role="receiver", drain_s=settings.drain_s)

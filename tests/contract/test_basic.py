@@ -1,7 +1,5 @@
 """TCCC_AUTH=basic: who is let in, how everybody else is answered, and how credentials are exchanged."""
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from schemas.settings import Settings
 from tests.conftest import wait_until
 from tests.contract.credentials import answered, carrying, statuses, the_one_answer
 from tests.contract.http_cases import MAX_BODY_BYTES
+from tests.contract.rotation import PUSHES_BETWEEN, rotate
 from tests.contract.wire import connected
 from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, basic
 from tests.processes import Role, port_of, running
@@ -96,53 +95,10 @@ async def test_who_fails_too_often_is_told_so_and_locks_nobody_out(topics: Setti
 async def test_credentials_are_exchanged_under_load_without_a_refusal(
     topics: Settings, tmp_path: Path
 ) -> None:
-    """As an operator would: the new pair beside the old one, clients changed one by one, the old one removed."""
-    files = {name: tmp_path / name for name in ("USER", "PASSWORD", "USER_2", "PASSWORD_2")}
-    environ = {f"TCCC_BASIC_{name}_FILE": str(path) for name, path in files.items()}
-
-    def write(first: str, second: str = ":") -> None:
-        for name, text in zip(files, (*first.split(":"), *second.split(":")), strict=True):
-            files[name].write_text(text + "\n")
-
-    write("old:one")
-    sending, done, refused = "old:one", 0, []
-    stop = asyncio.Event()
-
-    async def push(port: int) -> None:
-        nonlocal done
-        async with connected(port) as wire:
-            while not stop.is_set():
-                one = await wire.ask(carrying((basic(sending),)))
-                done += 1
-                if one is None or one.status != 200:
-                    refused.append(one)
-
-    async def reread(role: Role, what: str, times: int) -> None:
-        role.process.send_signal(signal.SIGHUP)
-        await wait_until(lambda: [line.get("event") for line in role.log].count(what) == times)
-        so_far = done
-        await wait_until(lambda: done > so_far + 20)
-
-    settings = replace(topics, auth="basic", ack_timeout_s=20.0)
-    async with running("receiver", settings, **environ) as role:
-        await role.event("kafka_connected")
-        port = await port_of(role)
-        async with asyncio.TaskGroup() as clients:
-            for _ in range(4):
-                clients.create_task(push(port))
-            write("old:one", "new:two")
-            await reread(role, "reloaded", 1)
-            sending = "new:two"
-            write("new:two")
-            await reread(role, "reloaded", 2)
-            write("old:one", "new:")  # a second user without its password
-            await reread(role, "reload_failed", 1)
-            stop.set()
-        assert not refused
-        gone = await answered(port, carrying((basic("old:one"),)))
-        assert gone is not None
-        assert gone.startswith(b"HTTP/1.1 401 ")
-        assert "two" not in str(role.log)
+    rotated = await rotate(replace(topics, ack_timeout_s=20.0), tmp_path)
+    assert rotated.pushes > 3 * PUSHES_BETWEEN
+    assert (rotated.refused, rotated.old_after) == (0, 401)
+    assert "two" not in rotated.log
 
 
 async def test_without_credentials_it_does_not_start(topics: Settings) -> None:

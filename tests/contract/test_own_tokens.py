@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -14,7 +13,7 @@ from receiver.auth.own_tokens import AUDIENCE, ISSUER
 from schemas.settings import Settings
 from tests.contract.credentials import Lines, answered, statuses, the_one_answer
 from tests.contract.http_cases import request
-from tests.contract.tokens import Json, by_hmac, claims, token, wrong_claims
+from tests.contract.tokens import Json, wrong_own_tokens
 from tests.contract.wire import Answered, connected
 from tests.processes import port_of, running
 
@@ -137,26 +136,8 @@ async def test_what_is_no_request_for_a_token(
 
 
 async def test_tokens_that_are_not_good_get_the_same_answer(ports: tuple[int, int]) -> None:
-    header = {"alg": "HS256", "typ": "JWT"}
-    good = claims(ISSUER, AUDIENCE)
     given = await granted(ports[0], asking(GRANT | FORM))
-    kid = read(given, 0)["kid"]
-    sign = by_hmac(KEY.encode())
-    assert await statuses(ports[0], "Bearer " + token(header | {"kid": kid}, good, sign)) == [200]
-    wrong = {
-        name: token(header | {"kid": kid}, said, sign)
-        for name, said in wrong_claims(ISSUER, AUDIENCE).items()
-    } | {
-        "of another key": token(header | {"kid": kid}, good, by_hmac(b"x" * 32)),
-        "no kid": token(header, good, sign),
-        "other kid": token(header | {"kid": "x"}, good, sign),
-        "alg none": token(header | {"kid": kid, "alg": "none"}, good, lambda _: b""),
-        "alg HS512": token(header | {"kid": kid, "alg": "HS512"}, good, sign),
-        "crit": token(header | {"kid": kid, "crit": ["x"], "x": 1}, good, sign),
-        "the secret": SECRET,
-        "the key": KEY,
-        "changed": given[:-2] + ("AA" if given[-2:] != "AA" else "BA"),
-    }
+    wrong = wrong_own_tokens(KEY, ISSUER, AUDIENCE) | {"the secret": SECRET}
     lines: dict[str, Lines] = {name: (f"Bearer {one}",) for name, one in wrong.items()}
     lines |= {
         "none": (),
@@ -166,8 +147,3 @@ async def test_tokens_that_are_not_good_get_the_same_answer(ports: tuple[int, in
         "client credentials": ("Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode(),),
     }
     assert b'WWW-Authenticate: Bearer realm="tccc"' in await the_one_answer(ports[0], lines)
-
-
-def read(given: str, part: int) -> Any:
-    encoded = given.split(".")[part]
-    return json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 Sign = Callable[[bytes], bytes]
 Json = dict[str, Any]
@@ -110,6 +110,24 @@ def wrong_claims(issuer: str, audience: str) -> dict[str, Json | bytes]:
         "claims no JSON": b"{",
         "claims bad UTF-8": b'{"iss":"\xff"}',
         "claims nested too deep": b'{"a":' + b"[" * 2500 + b"]" * 2500 + b"}",
+    }
+
+
+def wrong_own_tokens(key: str, issuer: str, audience: str) -> dict[str, str]:
+    """Tokens that a receiver with this key did not issue, by what is wrong with them."""
+    header = {"alg": "HS256", "typ": "JWT", "kid": OctKey.import_key(key).thumbprint()}
+    good, sign = claims(issuer, audience), by_hmac(key.encode())
+    right = token(header, good, sign)
+    wrong = {name: token(header, said, sign) for name, said in wrong_claims(issuer, audience).items()}
+    return wrong | {
+        "of another key": token(header, good, by_hmac(b"x" * 32)),
+        "no kid": token({"alg": "HS256"}, good, sign),
+        "other kid": token(header | {"kid": "x"}, good, sign),
+        "alg none": token(header | {"alg": "none"}, good, lambda _: b""),
+        "alg HS512": token(header | {"alg": "HS512"}, good, sign),
+        "crit": token(header | {"crit": ["x"], "x": 1}, good, sign),
+        "the key itself": key,
+        "changed": right[:-2] + ("AA" if right[-2:] != "AA" else "BA"),
     }
 
 
