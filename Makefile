@@ -5,7 +5,7 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 
 BENCH := .venv-bench
 
-.PHONY: help setup run test coverage chaos bench manifests audit-deps sbom check format lock clean page
+.PHONY: help setup run test coverage chaos bench compose-test manifests audit-deps sbom check format lock clean page
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,9 @@ $(BENCH)/.ready: requirements/bench.txt pyproject.toml
 	@echo "installing the project and its peers into $(BENCH) (about a minute the first time)"
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
 	@touch $@
+
+compose-test: setup  ## docker-compose.yml on a Docker engine: pushes, scaling, crashes, a broker less; ten minutes
+	@$(BIN)/python -m pytest -s --timeout 900 tests/compose/one_broker.py tests/compose/three_brokers.py $(ARGS)
 
 manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and its proxy the first time
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/manifests.txt

@@ -101,9 +101,7 @@ def test_containers_may_do_little(name: str) -> None:
 
 
 def test_what_serves_is_limited_restarted_and_rotates_its_log() -> None:
-    serving = {name for name, service in SERVICES.items() if service.get("restart") != "no"}
-    assert serving == set(SERVICES) - {"migrate", "topics", "topics-cluster", "tccc"}
-    for name in serving:
+    for name in set(SERVICES) - {"migrate", "topics", "topics-cluster", "tccc"}:
         assert SERVICES[name]["restart"] == "unless-stopped", name
         assert SERVICES[name]["deploy"]["resources"]["limits"]["memory"], name
         assert SERVICES[name]["logging"]["options"]["max-size"], name
