@@ -9,6 +9,8 @@ import asyncpg
 import docker
 from docker.errors import DockerException
 
+_KAFKA_TIMEOUT_S = 120  # testcontainers' own 30 s are short on a busy machine
+
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
@@ -16,7 +18,7 @@ def postgres(folder: Path) -> Iterator[str]:
     if url := os.environ.get("TCCC_DATABASE_URL"):
         yield url
     elif _docker_answers():
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.postgres import PostgresContainer
 
         with PostgresContainer("postgres:18", driver=None) as container:
             yield container.get_connection_url()
@@ -37,10 +39,13 @@ def kafka(folder: Path) -> Iterator[str]:
     if bootstrap := os.environ.get("TCCC_KAFKA_BOOTSTRAP"):
         yield bootstrap
     elif _docker_answers():
-        from testcontainers.kafka import KafkaContainer
+        from testcontainers.community.kafka import KafkaContainer
 
-        with KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft() as container:
-            yield container.get_bootstrap_server()
+        container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
+        try:
+            yield container.start(timeout=_KAFKA_TIMEOUT_S).get_bootstrap_server()
+        finally:
+            container.stop()
     else:
         from deploy.local.kafka import LocalKafka
 

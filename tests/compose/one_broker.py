@@ -121,7 +121,7 @@ def test_roles_drain_at_sigterm_and_data_outlives_the_containers(stack: Stack) -
 
 
 def test_https_is_terminated_in_its_profile(stack: Stack) -> None:
-    stack.compose("--profile", "tls", "up", "--wait")
+    stack.compose("up", "--wait", "--no-deps", "balancer-tls")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     request = urllib.request.Request(
@@ -135,7 +135,8 @@ def test_https_is_terminated_in_its_profile(stack: Stack) -> None:
 
 
 def test_prometheus_reads_every_process(stack: Stack) -> None:
-    stack.compose("--profile", "observe", "up", "--wait", "--scale", "receiver=2")
+    stack.up("receiver=2")
+    stack.compose("up", "--wait", "--no-deps", "prometheus")
     expected = {"tccc-receiver": 2, "tccc-worker": 1, "haproxy": 1, "prometheus": 1}
     wait_until(lambda: targets(stack) == expected, f"targets that are up: {expected}")
     say("\n  targets that are up:", targets(stack))

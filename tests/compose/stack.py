@@ -77,8 +77,9 @@ class Stack:
     def close(self) -> None:
         """Leave nothing behind, whatever failed before."""
         for sender in self._senders:
-            sender.kill()
-            sender.communicate()
+            if sender.poll() is None:
+                sender.kill()
+                sender.communicate()
         self.compose("--profile", "*", "down", "--volumes", check=False)
 
     def _run(self, command: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
