@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from msgspec.structs import replace
 
@@ -14,6 +15,10 @@ from tests import leaks, services
 from worker.migrate import migrate
 
 PAYLOADS = Path(__file__).parent / "payloads"
+
+# No test asserts a time: on a busy machine an example may take as long as it likes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
