@@ -13,10 +13,11 @@ import pytest
 
 from console.simulator import Push, Session, simulate
 from tests.answers import truth
+from tests.logins import login
 from tests.records import item
 from worker import rollup, store
 from worker.batch import Item
-from worker.database import Connection, connect
+from worker.database import Connection, connect, connected
 
 DOCS = Path(__file__).parents[2] / "docs" / "answers.md"
 FIRST_DAY = date(2026, 3, 28)  # a Saturday; on the Sunday the clocks of Berlin go forward
@@ -227,3 +228,16 @@ async def test_a_truncated_table_is_forgotten(db: Connection, sessions: list[Ses
 async def test_what_cannot_be_answered_is_refused(db: Connection, arguments: str) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError):
         await db.fetch(f"SELECT * FROM tccc.call_answers({arguments})")
+
+
+async def test_roles_do_their_part(db: Connection, database_url: str, sessions: list[Session]) -> None:
+    items, _ = deliver(sessions[:50], random.Random(1))
+    async with login(database_url, "tccc_writer") as url, connected(url) as writer:
+        await store.settle(writer, items)
+        assert await rollup.refresh(writer) > 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await writer.fetch("SELECT tccc.rollup_stop()")
+    async with login(database_url, "tccc_analyst") as url, connected(url) as analyst:
+        question = "SELECT sum(calls) FROM tccc.call_answers('2026-03-27', '2026-03-31')"
+        assert await analyst.fetchval(question) == 50
+        assert await analyst.fetch("SELECT * FROM tccc.agent_answers('2026-03-27', '2026-03-31')")
