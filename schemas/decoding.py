@@ -20,8 +20,6 @@ _NOT_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 # A comma before a closing bracket, unless it follows an opening one or another comma; strings are stepped over.
 _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"|[\[{,:]\s*,\s*[\]}])|,(?=\s*[\]}])', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# int() refuses longer texts (CPython's limit against quadratic work); such a number stays the text it was.
-_MAX_INT_DIGITS = 4000
 
 
 def number(text: str) -> Decimal | str:
@@ -112,7 +110,11 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MAX_INT_DIGITS else digits
+    """Its text where it has more digits than CPython converts (a limit against quadratic work, msgspec's too)."""
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -317,6 +317,14 @@ def test_a_number_that_nothing_can_hold_is_kept_as_text(huge: str) -> None:
     assert parsed(normalise("cdr", "s-1", known_only).row.ivr_keys) == [{"key": huge}]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("digits", [4000, 4001, 4299, 4300, 4301, 5000])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_both_ways_of_decoding_read_the_longest_integers_alike(digits: int, sign: str) -> None:
+    known_only = f'{{"IVRKeyPressedEx":[{{"Key":{sign}{"9" * digits}}}]'.encode()
+    keys = {normalise("cdr", "s-1", known_only + more).row.ivr_keys for more in (b"}", b',"New":1}')}  # type: ignore[attr-defined]
+    assert len(keys) == 1
+
+
 def test_names_that_differ_only_in_what_cannot_be_stored_are_all_kept() -> None:
     row = normalise("cdr", "s-1", b'{"A\\u0000":1,"A\\ud800":2,"A\\ufffd":3}').row
     assert isinstance(row, Call)
