@@ -200,6 +200,11 @@ def _list_of_any(raw: Any) -> list[Any]:
     raise NotUnderstood
 
 
+def _text_or_list(raw: Any) -> str | list[Any]:
+    """A text stays one, so that it is kept as it was sent."""
+    return raw if isinstance(raw, str) else _list_of_any(raw)
+
+
 def _object_of_any(raw: Any) -> Json:
     if isinstance(raw, dict):
         return raw
@@ -209,6 +214,8 @@ def _object_of_any(raw: Any) -> Json:
 def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 -- one case a type
     """How to understand a field, read off its declared type; of a union the first member counts."""
     match kind:
+        case inspect.UnionType(types=(inspect.ListType(item_type=inspect.AnyType()), inspect.StrType(), *_)):
+            return _text_or_list
         case inspect.UnionType(types=types):
             return _shape(types[0])
         case inspect.Metadata(type=inspect.IntType(), extra_json_schema={"title": "time"}):

@@ -204,6 +204,11 @@ def test_sequences_are_unique_and_changes_are_noted(asked: list[int | None], giv
         ({"IVRKeyPressed": ["1", "3"]}, [{"key": "1"}, {"key": "3"}], None),
         ({"IVRKeyPressed": "5"}, [{"key": "5"}], None),
         (
+            {"IVRKeyPressed": "5", "IVRKeyPressedEx": [{"Key": "6"}], "Duration": "1"},
+            [{"key": "6"}],
+            {"IVRKeyPressed": "5"},
+        ),
+        (
             {"IVRKeyPressed": ["1"], "IVRKeyPressedEx": [{"Key": "1", "Label": "a"}]},
             [{"key": "1", "label": "a"}],
             None,
