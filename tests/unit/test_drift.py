@@ -37,6 +37,20 @@ def test_fields_of_the_api_are_drift_in_a_push_only() -> None:
     }
 
 
+def test_numbers_that_no_float_holds_are_no_harm() -> None:
+    huge = b"1e999"
+    sent = b'{"SessionId":"s-1","New":%b,"Direction":%b,"ServeParticipants":[{"Odd":%b}]}' % (
+        huge,
+        huge,
+        huge,
+    )
+    assert {(note.name, note.value) for note in notes(sent)} == {
+        ("New", ""),
+        ("Direction", OTHER),
+        ("ServeParticipants.Odd", ""),
+    }
+
+
 def test_hostile_names_fill_nothing() -> None:
     drift = Drift()
     for n in range(20):
