@@ -67,6 +67,11 @@ sbom: setup .venv/.supply  ## build/sbom.json: a CycloneDX bill of what a deploy
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/supply.txt
 	@touch $@
 
+.PHONY: fuzz
+fuzz: setup  ## a million bad inputs, of which none may end as none may: ARGS="--count 1000000 --seed 1 [--guided]"
+	@$(if $(findstring --guided,$(ARGS)),$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/fuzz.txt)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 check: setup  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -83,6 +88,7 @@ lock: setup  ## pin the dependencies anew, with hashes and without addresses
 	$(PIN) --constraints requirements/dev.txt --extra reconcile --output-file requirements/production.txt pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/manifests.txt requirements/manifests.in
+	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/supply.txt requirements/supply.in
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
