@@ -211,7 +211,7 @@ def _object_of_any(raw: Any) -> Json:
     raise NotUnderstood
 
 
-def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 -- one case a type
+def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 -- one case a type
     """How to understand a field, read off its declared type; of a union the first member counts."""
     match kind:
         case inspect.UnionType(types=(inspect.ListType(item_type=inspect.AnyType()), inspect.StrType(), *_)):

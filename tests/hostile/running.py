@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from schemas.settings import Settings
 from tests.hostile.asking import Place, ask_all, produce_all
 from tests.hostile.case import SDK_APP_ID, STORED, Case
+from tests.hostile.credentials import BASIC_SETTINGS
 from tests.hostile.seen import Aftermath, read_aftermath
 from tests.processes import Role, running
 from worker.database import connected
@@ -27,6 +28,7 @@ DEFECTS = frozenset({"request_failed", "defect in normalising", "cannot settle, 
 # What each receiver of the table has of its own. A case names the one that it is for.
 RECEIVERS: dict[str, dict[str, Any]] = {
     "open": {},
+    "basic": BASIC_SETTINGS,
     "one-centre": {"sdk_app_ids": (7_000_000, SDK_APP_ID)},
 }
 

@@ -25,7 +25,9 @@ def test_the_table_names_each_case_once_and_says_what_it_expects() -> None:
     for case in ALL:
         assert case.columns == {} or "stored" in case.ends
         assert bool(case.answer) != isinstance(case.sent, Produced)
-        assert case.ends == REFUSED or not case.answer.startswith(("403", "404", "405", "408", "413", "415"))
+        assert case.ends == REFUSED or not case.answer.startswith(
+            ("401", "403", "404", "405", "408", "413", "415")
+        )
 
 
 async def test_a_wrong_expectation_is_noticed(settings: Settings) -> None:
