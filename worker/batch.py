@@ -84,7 +84,9 @@ def read(record: KafkaRecord) -> Item:
         session_id = read_session_id(record.key)
         normalised = normalise(envelope.action, session_id, value)
     except RecordError as error:
-        fault = error
+        # Not the one that was raised: by its traceback it holds the frames of our callers, and they the whole
+        # batch, in a circle which is never freed, for the collector does not look into Items (gc=False).
+        fault = RecordError(error.reason, error.detail)
     except Exception as error:  # one record must never stop all the others; the dead letter keeps it
         log.exception("defect in normalising", partition=record.partition, offset=record.offset)
         fault = RecordError("not-json", f"a defect of this program: {type(error).__name__}")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, Lines, basic
+from tests.contract.credentials import Lines
+from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, basic
 from tests.hostile.case import STORED, TAKEN, Case, cdr, post
 
 SECOND_PASSWORD = "second one"
