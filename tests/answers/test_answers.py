@@ -241,3 +241,48 @@ async def test_roles_do_their_part(db: Connection, database_url: str, sessions: 
         question = "SELECT sum(calls) FROM tccc.call_answers('2026-03-27', '2026-03-31')"
         assert await analyst.fetchval(question) == 50
         assert await analyst.fetch("SELECT * FROM tccc.agent_answers('2026-03-27', '2026-03-31')")
+
+
+async def test_late_pushes_show_at_once(db: Connection, sessions: list[Session]) -> None:
+    """Each kind of mark alone: a recording, a voice message, and a call that a correction moves two days back."""
+    pushes = [push for session in sessions[:100] for push in session.pushes if not push.correction]
+    calls = [push for push in pushes if push.action == "cdr" and b'",],' not in push.body]
+    late = [push for push in pushes if push.action in {"record", "voicemail"}]
+    await store.settle(db, [_consumed(push, push.body, n) for n, push in enumerate(calls)])
+    await refresh_all(db)
+    before = await _day(db, "2026-03-28")
+    assert before["recordings_missing"] == before["recordings"] > 0
+    await store.settle(db, [_consumed(push, push.body, 1_000 + n) for n, push in enumerate(late)])
+    for _ in ("from the facts", "from the roll-up"):
+        told = await _day(db, "2026-03-28")
+        assert told["voicemail"] > before["voicemail"] == 0
+        assert told["recordings_missing"] < before["recordings"] / 4
+        await refresh_all(db)
+    body = json.loads(calls[0].body)
+    moved = json.dumps(body | {"StartTimestamp": int(body["StartTimestamp"]) - 2 * 86_400}).encode()
+    await store.settle(db, [_consumed(calls[0], moved, 9_000, "moved")])
+    for _ in ("from the facts", "from the roll-up"):
+        assert (await _day(db, "2026-03-28"))["calls"] == before["calls"] - 1
+        assert (await _day(db, "2026-03-26"))["calls"] == 1
+        await refresh_all(db)
+
+
+def _consumed(push: Push, value: bytes, offset: int, push_id: str = "") -> Item:
+    return item(
+        value,
+        key=push.session_id,
+        action=push.action,
+        push_id=push_id or push.push_id,
+        received_at_us=int(push.at * 1_000_000) + offset,
+        offset=offset,
+    )
+
+
+async def _day(db: Connection, day: str) -> dict[str, Any]:
+    row = await db.fetchrow(
+        "SELECT * FROM tccc.call_answers($1::text::date::timestamp AT TIME ZONE 'Asia/Shanghai',"
+        " ($1::text::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai', 'Asia/Shanghai')",
+        day,
+    )
+    assert row is not None
+    return dict(row)
