@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from receiver.auth.own_tokens import AUDIENCE, ISSUER, OwnTokens
 from tests.contract.credentials import Lines
+from tests.contract.tokens import wrong_own_tokens
 from tests.contract.wrong_credentials import BASIC, PASSWORD, RIGHT, USER, basic
 from tests.hostile.case import STORED, TAKEN, Case, cdr, post
 
@@ -14,6 +16,14 @@ BASIC_SETTINGS: dict[str, Any] = {
     "basic_password_2": SECOND_PASSWORD + " 密码",
 }
 
+_KEY = "k" * 32
+OAUTH2_SETTINGS: dict[str, Any] = {
+    "auth": "oauth2",
+    "oauth2_client_id": USER,
+    "oauth2_client_secret": PASSWORD,
+    "oauth2_signing_key": _KEY,
+}
+
 
 def _carrying(lines: Lines) -> bytes:
     fields = "".join(f"\r\nAuthorization: {line}" for line in lines)
@@ -23,6 +33,23 @@ def _carrying(lines: Lines) -> bytes:
 WRONG = [
     Case(group="wrong Basic credentials", name=name, sent=_carrying(lines), answer="401 40101 kept", receiver="basic")
     for name, lines in BASIC.items()
+]  # fmt: skip
+
+_TOKEN = OwnTokens([_KEY], 3600).issue(USER)
+BEARERS: dict[str, Lines] = {
+    **{name: (f"Bearer {token}",) for name, token in wrong_own_tokens(_KEY, ISSUER, AUDIENCE).items()},
+    "none": (),
+    "the right one as Basic": (f"Basic {_TOKEN}",),
+    "the right one twice": (f"Bearer {_TOKEN}",) * 2,
+    "the right one without its scheme": (_TOKEN,),
+    "the client's own name and secret": (basic(RIGHT),),
+}
+TOKENS = [
+    Case(group="wrong Bearer credentials", name=name, sent=_carrying(lines), answer="401 40101 kept", receiver="oauth2")
+    for name, lines in BEARERS.items()
+] + [
+    Case(group="right Bearer credentials", name="an issued token", sent=_carrying((f"Bearer {_TOKEN}",)), answer=TAKEN,
+         ends=STORED, receiver="oauth2"),
 ]  # fmt: skip
 
 RIGHT_ONES = [
@@ -48,4 +75,4 @@ ORDER = [
          sent=post(cdr(), method="PUT")),
 ]  # fmt: skip
 
-ALL = [*WRONG, *RIGHT_ONES, *ORDER]
+ALL = [*WRONG, *RIGHT_ONES, *TOKENS, *ORDER]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from schemas.settings import Settings
 from tests.hostile.asking import Place, ask_all, produce_all
 from tests.hostile.case import SDK_APP_ID, STORED, Case
-from tests.hostile.credentials import BASIC_SETTINGS
+from tests.hostile.credentials import BASIC_SETTINGS, OAUTH2_SETTINGS
 from tests.hostile.seen import Aftermath, read_aftermath
 from tests.processes import Role, running
 from worker.database import connected
@@ -29,6 +29,7 @@ DEFECTS = frozenset({"request_failed", "defect in normalising", "cannot settle, 
 RECEIVERS: dict[str, dict[str, Any]] = {
     "open": {},
     "basic": BASIC_SETTINGS,
+    "oauth2": OAUTH2_SETTINGS,
     "one-centre": {"sdk_app_ids": (7_000_000, SDK_APP_ID)},
 }
 
