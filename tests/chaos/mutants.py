@@ -34,16 +34,16 @@ def ack_before_fsync() -> None:
 
 def commit_before_commit() -> None:
     from worker.consumer import Consumer
-    from worker.loop import Loop
+    from worker.loop import Batch, Loop
 
     def handle(real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def wrapped(self: Loop, consumer: Consumer, records: Any) -> None:
-            await consumer.commit(records)
-            await real(self, consumer, records)
+        async def wrapped(self: Loop, consumer: Consumer, batch: Batch) -> None:
+            await consumer.commit(batch.records)
+            await real(self, consumer, batch)
 
         return wrapped
 
-    patch(Loop, "_handle", ("self", "consumer", "records"), handle)
+    patch(Loop, "_handle", ("self", "consumer", "batch"), handle)
 
 
 def dead_letter_unflushed() -> None:
