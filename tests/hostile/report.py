@@ -44,7 +44,20 @@ def summary(ran: Ran) -> str:
     )
     lines += ["", f"Resident memory in MiB, before and after: {memory}."]
     lines += ["", f"{len(ran.verdicts)} cases, {len(ran.differing)} differ."]
+    lines += ["", *_BESIDE]
     return "\n".join(lines) + "\n"
+
+
+_BESIDE = (
+    "Not in the table: what meets the console (services that are away or hang, wrong passwords, databases that are not",
+    "migrated or too new, missing topics, an interrupted replay) stands in `tests/integration/test_doctor.py`,",
+    "`test_console.py` and `test_dead.py`; thousands of slow clients at once in `python -m tests.hostile.slow`.",
+    "",
+    "Not withstood: a record that somebody else writes to `tccc.push` with a header whose name is not UTF-8 (aiokafka",
+    "cannot read it, and the worker ends), or compressed to under the topic's limit from over 3 MiB and dead (its letter",
+    "is too large for the dead-letter topic, and the worker waits). Neither can come through a receiver: only those whom",
+    "you trust may write to the topic.",
+)
 
 
 def _counted(members: list[Verdict], what: str) -> str:
