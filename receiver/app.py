@@ -19,6 +19,7 @@ from receiver.pushes import PushTaker
 from receiver.reload import Reload
 from receiver.server import PushServer, no_authentication
 from receiver.spool.drainer import Drainer
+from receiver.spool.metrics import SpoolMetrics
 from receiver.spool.spool import Spool
 from receiver.tls import ServerTls
 from runtime.admin import admin_server
@@ -57,7 +58,9 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
         intake = Intake(settings, publisher, spool, clock, metrics)
         metrics.kafka_connected = lambda: publisher.connected
         if spool is not None:
-            metrics.spool = spool
+            registry.register(
+                SpoolMetrics(spool, Path(settings.spool_dir), max_bytes=settings.spool_max_bytes)
+            )
             await stack.enter_async_context(_draining(settings, spool, intake, publisher))
         await stack.enter_async_context(auth.kept_fresh())
         server = PushServer(

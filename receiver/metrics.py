@@ -6,7 +6,6 @@ runs in one thread and needs no lock.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,9 +14,6 @@ from prometheus_client.registry import Collector
 from receiver.admission import ACTIONS
 from runtime.histogram import PlainHistogram
 from schemas.settings import PREFIX
-
-if TYPE_CHECKING:
-    from receiver.spool.spool import Spool
 
 # Settings that bound what senders may do, in the order in which a request meets them.
 LIMITS = (
@@ -51,7 +47,6 @@ class ReceiverMetrics(Collector):
         self.connections = 0
         self.in_flight = 0
         self.in_flight_bytes = 0
-        self.spool: Spool | None = None
         self.kafka_connected: Callable[[], bool] = lambda: False
         registry.register(self)
 
@@ -91,15 +86,4 @@ class ReceiverMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "tccc_receiver_kafka_connected", "1 while Kafka can be reached", int(self.kafka_connected())
-        )
-        yield from self._spool()
-
-    def _spool(self) -> Iterator[Metric]:
-        if self.spool is None:
-            return
-        status = self.spool.status()
-        yield GaugeMetricFamily("tccc_spool_records", "Records in the spool", status.records)
-        yield GaugeMetricFamily("tccc_spool_bytes", "Size of the spool on disk", status.bytes)
-        yield GaugeMetricFamily(
-            "tccc_spool_oldest_seconds", "Age of the oldest record in the spool", status.oldest_s
         )

@@ -14,7 +14,7 @@ from runtime.kafka_access import require_access
 from runtime.signals import Stop, stop_on_signals
 from schemas.errors import AccessRefused, DependencyAway
 from schemas.settings import Settings
-from worker import ledger, migrate, rollup
+from worker import balance, ledger, migrate, rollup
 from worker.beside import report
 from worker.consumer import Consumer
 from worker.database import Database
@@ -43,6 +43,7 @@ async def serve(settings: Settings) -> None:
     """
     stop = stop_on_signals()
     metrics = Metrics()
+    metrics.topic_retention.set(settings.topic_retention_ms / 1000)
     await require_access(settings)
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, timeout_s=settings.store_timeout_s, prepare=migrate.check)
@@ -65,7 +66,7 @@ async def serve(settings: Settings) -> None:
         if not await _persist(settler.probe, stop) or not await _persist(consumer.start, stop):
             return
         beside = [loop.observe(consumer), _maintain(settings), report(settings, drift, metrics)]
-        beside.append(rollup.keep(settings))
+        beside += [rollup.keep(settings), balance.watch(settings, consumer, metrics)]
         await _run(loop.run(consumer, stop.requested), beside, stop)
         log.info("stopping", role="worker")
 

@@ -97,6 +97,17 @@ class Consumer:
             raise BrokerAway(f"no end offsets: {await why_away(self._settings, exc)}") from exc
         return {p.partition: max(0, end - next_ones[p]) for p, end in ends.items()}
 
+    async def settled(self) -> dict[int, range]:
+        """Offsets that are in the topic and settled, by partition of ours; raises BrokerAway."""
+        owned = self._client.assignment()
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                starts = await self._client.beginning_offsets(list(owned))
+                ends = {p: self._settled.get(p) or await self._client.committed(p) or 0 for p in owned}
+        except (KafkaError, TimeoutError) as exc:
+            raise BrokerAway(f"no offsets: {type(exc).__name__}") from exc
+        return {p.partition: range(start, ends[p]) for p, start in starts.items()}
+
     async def stop(self) -> None:
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):

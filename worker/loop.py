@@ -141,7 +141,8 @@ class Loop:
 
     async def _handle(self, consumer: Consumer, batch: Batch) -> None:
         self._metrics.polled(len(batch.records))
-        await self._settler.settle(batch.items)
+        with self._metrics.holding(batch.records):
+            await self._settler.settle(batch.items)
         self._metrics.drifted(self._drift.note(batch.items))
         await consumer.commit(batch.records)
         self._progress_at = time.monotonic()

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runtime.histogram import PlainHistogram
 from schemas.push import PUSHES
 from schemas.rows import LedgerRow
-from worker.batch import Item
+from worker.batch import Item, KafkaRecord
 from worker.drift import Note
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -31,6 +32,22 @@ class Metrics:
         self._push_to_row = PlainHistogram("tccc_push_to_row_seconds", "From receipt to commit.", _SECONDS)
         r.register(self._push_to_row)
         self._dead = Counter("tccc_dead_letters", "Records given up.", ["stage", "reason"], registry=r)
+        self._oldest_ms: int | None = None
+        oldest = Gauge(
+            "tccc_worker_oldest_unsettled_seconds",
+            "Age of the oldest record polled and not settled yet; 0: none.",
+            registry=r,
+        )
+        oldest.set_function(self._oldest_s)
+        self.topic_retention = Gauge(
+            "tccc_topic_retention_seconds", "TCCC_TOPIC_RETENTION_MS of this worker.", registry=r
+        )
+        self.ledger_missing = Gauge(
+            "tccc_ledger_missing_records",
+            "Records that were passed and that the ledger does not have, among the newest.",
+            ["partition"],
+            registry=r,
+        )
         self.rebalances = Counter("tccc_rebalances", "Assignments of partitions.", registry=r)
         self.reconciled_until = Gauge(
             "tccc_reconciled_until_seconds",
@@ -55,6 +72,15 @@ class Metrics:
     def polled(self, records: int) -> None:
         self._batch.observe(records)
 
+    @contextmanager
+    def holding(self, records: Sequence[KafkaRecord]) -> Iterator[None]:
+        """For as long as these records are being settled."""
+        self._oldest_ms = min(record.timestamp for record in records)
+        try:
+            yield
+        finally:
+            self._oldest_ms = None
+
     def drifted(self, notes: Sequence[Note]) -> None:
         for note in notes:
             self._drift.labels(note.action, note.kind).inc()
@@ -63,3 +89,6 @@ class Metrics:
         for item in items:
             if item.fault is not None:
                 self._dead.labels(item.stage, item.fault.reason).inc()
+
+    def _oldest_s(self) -> float:
+        return 0.0 if self._oldest_ms is None else max(0.0, time.time() - self._oldest_ms / 1000)

@@ -57,6 +57,7 @@ class Settler:
         async with self._database.connection() as connection:
             await known.unsettled(connection, [])
             await connection.execute("SELECT 1")
+        self._note(None)
 
     async def _settle_once(self, items: Sequence[Item]) -> None:
         if any(item.fault is not None for item in items):
