@@ -4,8 +4,9 @@ BIN := .venv/bin
 PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 BENCH := .venv-bench
+PROMETHEUS ?= .prometheus/usr/bin
 
-.PHONY: help setup run test coverage chaos bench compose-test manifests audit-deps sbom check format lock clean page
+.PHONY: help setup run test coverage chaos bench compose-test manifests rules dashboards audit-deps sbom check format lock clean page
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -51,6 +52,19 @@ manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/manifests.txt
 	@$(BIN)/python -m tests.manifests
 
+rules: $(PROMETHEUS)/promtool  ## Prometheus' rules: each alert fires at its fault, and only then
+	@$(PROMETHEUS)/promtool check rules deploy/prometheus/rules/*.yml
+	@$(PROMETHEUS)/promtool test rules deploy/prometheus/tests/*.yml
+
+dashboards: setup $(PROMETHEUS)/promtool  ## each query of Grafana's dashboards, on a pipeline, a Prometheus and a Postgres that are filled first
+	@PATH="$(abspath $(PROMETHEUS)):$$PATH" $(BIN)/python -m tests.dashboards $(ARGS)
+
+# Debian's package, unpacked without root. Elsewhere: make rules PROMETHEUS=/folder/with/prometheus/and/promtool
+$(PROMETHEUS)/promtool:
+	@mkdir -p .prometheus
+	@cd .prometheus && apt-get download --quiet prometheus && dpkg -x prometheus_*.deb .
+	@touch $@
+
 page: setup  ## a report in Chromium, wide and narrow: ARGS="week --from 2026-03-02 --tz Asia/Shanghai"
 	@$(BIN)/python -m tests.answers.page $(ARGS)
 
@@ -92,4 +106,4 @@ lock: setup  ## pin the dependencies anew, with hashes and without addresses
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/supply.txt requirements/supply.in
 
 clean:  ## remove what setup and the tests made; data in .tccc stays
-	rm -rf .venv $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv $(BENCH) .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
