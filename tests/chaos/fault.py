@@ -10,17 +10,19 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tests.chaos.journal import Journal
 from tests.chaos.stack import Stack
 
 Excuse = Literal["closed", "unanswered", "stopping"]
 
 
 class Scene(Struct, frozen=True):
-    """What a fault acts on, with chance of its own and the time to hold it."""
+    """What a fault acts on, with chance of its own and the time to hold it; `journal` is for what it sends itself."""
 
     stack: Stack
     rng: Random
     hold_s: float
+    journal: Journal
 
     async def hold(self) -> None:
         await asyncio.sleep(self.hold_s)

@@ -14,9 +14,17 @@ from worker.migrate import migrate
 
 FIRE_TIMEOUT_S = 20.0
 LOST_COMMITS = 3
+DEADLOCK_TRIES = 5
 _OURS = "application_name = 'tccc-ingest'"
 _IN_TRANSACTION = f"SELECT count(*) FROM pg_stat_activity WHERE {_OURS} AND xact_start IS NOT NULL"
 _WAITING = f"SELECT count(*) FROM pg_stat_activity WHERE {_OURS} AND wait_event_type = 'Lock'"
+_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+# A transaction that has read the ledger, and now wants the calls.
+_HALF_WAY = f"""
+SELECT count(*) FROM pg_stat_activity JOIN pg_locks wanted USING (pid) JOIN pg_locks held USING (pid)
+WHERE {_OURS} AND wanted.relation = 'tccc.call'::regclass AND NOT wanted.granted
+  AND held.relation = 'tccc.push'::regclass AND held.granted
+"""
 _BACKENDS = f"SELECT pid FROM pg_stat_activity WHERE {_OURS} ORDER BY xact_start NULLS LAST, pid"
 
 
@@ -105,6 +113,37 @@ async def locked(scene: Scene) -> int:
     finally:
         await connection.close()
     return int(happened)
+
+
+@fault("postgres-deadlock", hold_s=(1, 2))
+async def deadlock(scene: Scene) -> int:
+    """Counted by Postgres itself."""
+    before = await scene.stack.fetch_value(_DEADLOCKS) or 0
+
+    async def broken() -> bool:
+        return (await scene.stack.fetch_value(_DEADLOCKS) or 0) > before
+
+    for _ in range(DEADLOCK_TRIES):
+        await _lock_across(scene)
+        if await until(broken, timeout_s=5.0):
+            break
+    await scene.hold()
+    return int(await scene.stack.fetch_value(_DEADLOCKS) or 0) - int(before)
+
+
+async def _lock_across(scene: Scene) -> None:
+    """Take both tables in the other order than a worker that is half-way, which Postgres makes the victim."""
+    connection = await asyncpg.connect(scene.stack.direct.database_url)
+    try:
+        with suppress(asyncpg.DeadlockDetectedError):
+            async with connection.transaction():
+                # Who waits so long looks for a deadlock: the worker, after the second that is the default, first.
+                await connection.execute("SET LOCAL deadlock_timeout = '5s'")
+                await connection.execute("LOCK TABLE tccc.call IN ACCESS EXCLUSIVE MODE")
+                await _seen(scene, _HALF_WAY)
+                await connection.execute("LOCK TABLE tccc.push IN ACCESS EXCLUSIVE MODE")
+    finally:
+        await connection.close()
 
 
 @fault("postgres-ddl", hold_s=(3, 6))

@@ -18,13 +18,12 @@ class Disk:
 
     def prepare(self) -> None:
         self._mount.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(self._mount)]
-        self.is_small = os.geteuid() == 0 and _succeeds(command)
+        self.is_small = mount_tmpfs(self._mount, f"size={SIZE_MIB}m")
         self.folder.mkdir(exist_ok=True)
 
     def release(self) -> None:
         if self.is_small:
-            _succeeds(["umount", "-l", str(self._mount)])
+            unmount(self._mount)
             self.is_small = False
 
     def fill(self) -> None:
@@ -58,6 +57,15 @@ def can_mount() -> bool:
             return disk.is_small
         finally:
             disk.release()
+
+
+def mount_tmpfs(folder: Path, options: str) -> bool:
+    """Mount one over the folder, or change the one that is there; False where we may not."""
+    return os.geteuid() == 0 and _succeeds(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)])
+
+
+def unmount(folder: Path) -> None:
+    _succeeds(["umount", "-l", str(folder)])
 
 
 def _succeeds(command: list[str]) -> bool:

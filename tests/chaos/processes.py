@@ -35,21 +35,30 @@ class Process:
         self.kind = name.partition("-")[0]
         self.starts = 0
         self._admin_port = admin_port
-        self.child = Child(
-            name,
-            [sys.executable, "-m", "tests.chaos.entry", self.kind, *arguments],
-            log=home / "logs" / f"{name}.log",
-            env={
-                **environ,
-                "PYTHONPATH": str(ROOT),
-                "TCCC_ADMIN_LISTEN": f"{HOST}:{admin_port}",
-                "TCCC_LOG_FORMAT": "json",
-            },
-        )
+        self._log = home / "logs" / f"{name}.log"
+        self._argv = [sys.executable, "-m", "tests.chaos.entry", self.kind, *arguments]
+        self._environ = {
+            **environ,
+            "PYTHONPATH": str(ROOT),
+            "TCCC_ADMIN_LISTEN": f"{HOST}:{admin_port}",
+            "TCCC_LOG_FORMAT": "json",
+        }
+        self.child = self._make_child()
+
+    def configure(self, variable: str, value: str | None) -> None:
+        """Change or, with None, unset a variable of its environment for its next start."""
+        self._environ.pop(variable, None)
+        if value is not None:
+            self._environ[variable] = value
 
     def spawn(self) -> None:
+        """Start it; the one before must have ended."""
         self.starts += 1
+        self.child = self._make_child()
         self.child.start()
+
+    def _make_child(self) -> Child:
+        return Child(self.name, self._argv, log=self._log, env=self._environ)
 
     def send(self, number: signal.Signals) -> bool:
         """Send a signal; False if there was nobody to send it to."""

@@ -93,7 +93,7 @@ class _Run:
             began_s = time.monotonic()
             for planned in self._options.schedule:
                 await asyncio.sleep(max(0.0, began_s + planned.at_s - time.monotonic()))
-                await self._perform(planned, driver)
+                await self._perform(planned, driver, journal)
         self._say("driver done, draining")
         await self._drain()
         self._say("drained")
@@ -122,9 +122,9 @@ class _Run:
             with suppress(asyncio.CancelledError):
                 await poisoning
 
-    async def _perform(self, planned: Planned, driver: Driver) -> None:
+    async def _perform(self, planned: Planned, driver: Driver, journal: Journal) -> None:
         fault = FAULTS[planned.name]
-        scene = Scene(self._stack, Random(planned.seed), planned.hold_s)
+        scene = Scene(self._stack, Random(planned.seed), planned.hold_s, journal)
         since_s = time.time()
         count = await self._act(fault, scene)
         healed_s = time.time()

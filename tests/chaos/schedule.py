@@ -6,7 +6,15 @@ from random import Random
 import msgspec
 from msgspec import Struct
 
-from tests.chaos import faults_brokers, faults_operator, faults_postgres, faults_receivers, faults_workers
+from tests.chaos import (
+    faults_brokers,
+    faults_disks,
+    faults_operator,
+    faults_poison,
+    faults_postgres,
+    faults_receivers,
+    faults_workers,
+)
 from tests.chaos.fault import FAULTS
 
 CATALOGUE = (
@@ -15,6 +23,8 @@ CATALOGUE = (
     faults_workers,
     faults_postgres,
     faults_operator,
+    faults_disks,
+    faults_poison,
 )  # imported, they enter themselves
 RECOVERY_S = 6.0  # planned for between a fault and the next; a fault waits for the recovery from the last one
 

@@ -11,8 +11,10 @@ from tests.chaos.driver import Driver
 from tests.chaos.fault import FAULTS
 from tests.chaos.feed import Shares, feed
 from tests.chaos.journal import Journal, Past
+from tests.chaos.mount import can_mount
 from tests.chaos.proxy import COMMIT, HOST, Proxy
 from tests.chaos.schedule import plan
+from tests.chaos.small_disk import LEFT_BYTES, SmallDisk
 
 Until = Callable[..., Awaitable[object]]
 
@@ -66,6 +68,34 @@ def test_a_seed_makes_one_schedule_and_a_long_one_has_every_fault() -> None:
     assert schedule == plan(1, 2000, list(FAULTS))
     assert schedule != plan(2, 2000, list(FAULTS))
     assert {one.name for one in schedule} == FAULTS.keys()
+
+
+@pytest.mark.parametrize("allowed", [False, *([True] if can_mount() else [])])
+def test_a_folder_is_whole_after_it_was_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    """Or, where nothing may be mounted, after it was not."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "file").write_bytes(b"kept")
+    disk = SmallDisk(folder)
+    if allowed:
+        disk.move_in()
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (folder / "more").write_bytes(bytes(2 * LEFT_BYTES))
+        disk.empty()
+        (folder / "more").write_bytes(bytes(2 * LEFT_BYTES))
+        disk.move_out()
+        (folder / "more").unlink()
+    else:
+        monkeypatch.setattr("tests.chaos.small_disk.mount_tmpfs", lambda *_: False)
+        with pytest.raises(OSError, match="no small disk"):
+            disk.move_in()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    assert [path.name for path in folder.iterdir()] == ["file"]
+    assert (folder / "file").read_bytes() == b"kept"
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_push_is_in_the_journal_before_it_is_sent(tmp_path: Path, eventually: Until) -> None:
