@@ -17,7 +17,7 @@ from tests.observability import RULES
 
 START_S = 180.0
 STOP_S = 60.0
-PUSHES = 1500
+PUSHES, PER_S = 1500, 75
 DAY = "2026-03-04"
 
 
@@ -60,7 +60,19 @@ async def filled(state: StackState, session: aiohttp.ClientSession) -> None:
     """Pushes of a simulated day, and one that becomes a dead letter."""
     sender = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "console", "send", "--url", state.push_url, "--day", DAY),
-        *("--count", str(PUSHES), "--duplicates", "3%", "--sessions-a-day", "500", "--seed", "5", "--json"),
+        *(
+            "--count",
+            str(PUSHES),
+            "--rate",
+            str(PER_S),
+            "--duplicates",
+            "3%",
+            "--sessions-a-day",
+            "500",
+            "--seed",
+            "5",
+            "--json",
+        ),
         cwd=ROOT,
         stdout=asyncio.subprocess.DEVNULL,
     )

@@ -4,6 +4,7 @@ Offline but for the first time, when the Go proxy gives kustomize and the custom
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,6 +13,7 @@ import yaml
 
 from tests.deployment import KUBERNETES
 from tests.manifests import tools
+from tests.observability import RULES
 
 # The oldest and the newest release that the files are for.
 RELEASES = ("1.30", "1.35")
@@ -20,6 +22,7 @@ RELEASES = ("1.30", "1.35")
 def main() -> int:
     sources = {path.name: tools.build(path) for path in sorted((KUBERNETES / "overlays").iterdir())}
     sources["drain"] = list(yaml.safe_load_all((KUBERNETES / "drain" / "job.yaml").read_text()))
+    sources["rules"] = [prometheus_rule(path) for path in sorted(RULES.glob("*.yml"))]
     failed = 0
     for source, objects in sources.items():
         for each in objects:
@@ -27,6 +30,12 @@ def main() -> int:
             failed += len(faults)
             print(f"{source}: {each['kind']} {each['metadata']['name']}: {'; '.join(faults) or 'valid'}")
     return 1 if failed else 0
+
+
+def prometheus_rule(path: Path) -> dict[str, Any]:
+    """As deploy/RUNBOOK.md has it made of a file of rules."""
+    head = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule"}
+    return head | {"metadata": {"name": f"tccc-{path.stem}"}, "spec": yaml.safe_load(path.read_text())}
 
 
 def check(each: dict[str, Any]) -> list[str]:
