@@ -69,6 +69,8 @@ class Bodies:
         parts: list[bytes] = []
         async with asyncio.timeout(self._settings.body_timeout_s):
             while held.bytes <= self._settings.max_body_bytes and (part := await content.readany()):
+                if held not in self._slow:  # given up after this part had come
+                    raise NoRoom
                 self._make_room(len(part), held)
                 self._hold(len(part), held)
                 self._slow_bytes += len(part)
