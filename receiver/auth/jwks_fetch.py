@@ -77,7 +77,7 @@ def _usable(described: Mapping[str, Any]) -> Key | None:
         return None
     try:
         key = JWKRegistry.import_key(dict(described))
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, LookupError):  # KeyError: a curve that is not known
         return None
     if isinstance(key, RSAKey):
         return key if key.public_key.key_size >= MIN_RSA_BITS else None

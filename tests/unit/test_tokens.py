@@ -57,5 +57,9 @@ def test_keys_that_are_none_are_passed_over(key: dict[str, object], kty: object,
         assert _usable({"crv": crv, "e": "AQAB"} | key | {"kty": kty}) is None
 
 
+def test_a_curve_that_is_not_known_is_passed_over() -> None:
+    assert _usable({"kty": "EC", "crv": "brainpoolP256r1", "x": "AQ", "y": "AQ"}) is None
+
+
 def test_no_key_that_is_public_can_make_a_token() -> None:
     assert not [one for one in ISSUER_ALGORITHMS if one.startswith("HS") or one == "none"]
