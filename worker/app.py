@@ -12,7 +12,7 @@ import structlog
 from runtime.admin import admin_server
 from runtime.kafka_access import require_access
 from runtime.signals import Stop, stop_on_signals
-from schemas.errors import AccessRefused, DependencyAway
+from schemas.errors import AccessRefused, DependencyAway, TcccError
 from schemas.settings import Settings
 from worker import balance, ledger, migrate, rollup
 from worker.beside import report
@@ -131,7 +131,7 @@ async def _maintain(settings: Settings) -> None:
             async with database.connection() as connection:
                 for line in await ledger.maintain(connection, ledger_days=settings.ledger_days):
                     log.info("ledger maintained", detail=line)
-        except (DependencyAway, AccessRefused) as exc:
+        except TcccError as exc:  # whatever it is, storing goes on
             log.warning("ledger not maintained", reason=str(exc))
         finally:
             database.close()

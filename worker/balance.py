@@ -7,7 +7,7 @@ import asyncio
 
 import structlog
 
-from schemas.errors import AccessRefused, DependencyAway
+from schemas.errors import TcccError
 from schemas.settings import Settings
 from worker import migrate
 from worker.consumer import Consumer
@@ -28,7 +28,7 @@ async def watch(settings: Settings, consumer: Consumer, metrics: Metrics) -> Non
             settled = await consumer.settled()
             async with database.connection() as connection:
                 missing = {p: await missing_of(connection, p, done) for p, done in settled.items()}
-        except (DependencyAway, AccessRefused) as exc:
+        except TcccError as exc:  # whatever it is, storing goes on
             log.info("ledger not compared", reason=str(exc))
         else:
             metrics.ledger_missing.clear()

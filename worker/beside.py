@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from schemas.errors import DependencyAway
+from schemas.errors import TcccError
 from schemas.settings import Settings
 from worker import migrate
 from worker.database import Database, translated
@@ -23,7 +23,7 @@ async def report(settings: Settings, drift: Drift, metrics: Metrics) -> None:
         while True:
             try:
                 await report_once(database, drift, metrics)
-            except DependencyAway as exc:
+            except TcccError as exc:  # whatever it is, storing goes on
                 log.info("drift not written", reason=str(exc))
             await asyncio.sleep(EVERY_S)
     finally:

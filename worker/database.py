@@ -36,7 +36,14 @@ class Refused(TcccError):  # noqa: N818 -- a verdict on data, caught by who can 
 
 
 class Conflict(DatabaseAway):
-    """Another transaction changed the same rows first; reading anew and trying again will do."""
+    """Another transaction changed the same rows first; reading anew and trying again will do.
+
+    `unique`: by a unique index, which may be the operator's own and then refuses the row however often it is tried.
+    """
+
+    def __init__(self, detail: str, *, unique: bool = False) -> None:
+        super().__init__(detail)
+        self.unique = unique
 
 
 @contextmanager
@@ -45,7 +52,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as exc:
-        raise Conflict(f"SQLSTATE {exc.sqlstate}") from exc
+        unique = isinstance(exc, asyncpg.UniqueViolationError)
+        raise Conflict(f"SQLSTATE {exc.sqlstate}", unique=unique) from exc
     except asyncpg.PostgresError as exc:
         sqlstate = exc.sqlstate or ""
         if sqlstate.startswith(_REFUSALS):

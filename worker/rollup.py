@@ -5,7 +5,7 @@ import random
 
 import structlog
 
-from schemas.errors import DependencyAway
+from schemas.errors import TcccError
 from schemas.settings import Settings
 from worker import migrate
 from worker.database import Connection, Database, translated
@@ -25,7 +25,7 @@ async def keep(settings: Settings) -> None:
             try:
                 async with database.connection() as connection:
                     done = await refresh(connection)
-            except DependencyAway as exc:
+            except TcccError as exc:  # whatever it is, storing goes on
                 log.warning("roll-up not refreshed", reason=str(exc))
                 done = 0
             if done < QUARTERS_AT_ONCE:

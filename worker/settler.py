@@ -19,7 +19,7 @@ from worker.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
-# A conflict that lasts is none: something of the operator's own (a unique index) refuses the row.
+# A conflict by a unique index that lasts is none: something of the operator's own refuses the row.
 MAX_CONFLICTS = 8
 
 
@@ -100,6 +100,8 @@ class Settler:
                 conflict = exc
                 log.info("batch meets another writer", records=len(items), detail=str(exc))
                 await asyncio.sleep(random.uniform(0, FIRST_WAIT_S))  # noqa: S311 -- jitter
+        if not conflict.unique:
+            raise conflict  # waited out, as an outage is
         raise Refused(str(conflict)) from conflict
 
     async def _give_up(self, dead: Sequence[Item]) -> None:
