@@ -1,7 +1,7 @@
 """The order of an erasure: what may be interrupted at any point, and ends as it should when it is run again.
 
-First workers are told to store nothing of the subject any more, then what is there is removed: nothing comes in
-behind our back. What remains is looked for last.
+All is looked for once before anything changes: a number that stands in too many sessions is refused there. Then workers
+are told to store nothing of the subject any more, and what is there is removed: nothing comes in behind our back.
 """
 
 from pathlib import Path
@@ -50,12 +50,14 @@ async def erase(settings: Settings, plan: Plan, say: Say) -> Erased:
         open_topic(settings, settings.kafka_dead_topic) as dead_topic,
     ):
         found = Search(plan.subject)
-        await _find_sessions(database, found, plan, say)
+        kafka = Kafka(topic, dead_topic)
+        copies = await _find(database, kafka, found, plan, say)
         if not plan.dry_run:
             await rows.remember(database, plan.subject.kind, [plan.subject.identity])
-            # Once more: what came in since we looked is there by now, and more of it will not come.
+            # Once more: what came in since we looked is there by now, and more of it will not come. Too many are
+            # refused no longer: the number is remembered, and to stop here would leave the erasure half done.
             await _find_sessions(database, found, plan, say)
-        copies = await Kafka(topic, dead_topic).copies(found, say)
+            copies = await kafka.copies(found, say)
         letters = sorted({copy.letter for copy in copies if copy.letter})
         if plan.dry_run:
             counts = await rows.counted(database, found.sessions)
@@ -75,10 +77,24 @@ async def erase(settings: Settings, plan: Plan, say: Say) -> Erased:
     )
 
 
+async def _find(database: Questions, kafka: Kafka, found: Search, plan: Plan, say: Say) -> list[Copy]:
+    """Changes nothing; raises OperatorError for too many sessions, in rows or, with those, in records."""
+    await _find_sessions(database, found, plan, say)
+    _refuse_too_many(found, plan)
+    if plan.subject.kind == "session" and not plan.dry_run:
+        return []  # records add no session to it
+    copies = await kafka.copies(found, say)
+    _refuse_too_many(found, plan)
+    return copies
+
+
 async def _find_sessions(database: Questions, found: Search, plan: Plan, say: Say) -> None:
     if plan.subject.kind == "number":
         async for session in rows.sessions_with(database, plan.subject, say):
             found.sessions.add(session)
+
+
+def _refuse_too_many(found: Search, plan: Plan) -> None:
     if len(found.sessions) > plan.max_sessions:
         raise OperatorError(
             f"that is in {len(found.sessions)} sessions, more than --max-sessions {plan.max_sessions} allows:"

@@ -196,6 +196,15 @@ async def test_a_hotline_is_not_erased_by_mistake(settings: Settings, eventually
     assert (await tccc(settings, "erase", "--number", "nobody")).status == FAILED
 
 
+async def test_a_hotline_in_records_alone_is_not_erased_either(settings: Settings) -> None:
+    """No row has it yet: what the topic tells is refused before anything is remembered."""
+    await produce(settings, [cdr(n, Callee=NUMBER) for n in range(3)])
+    for more in ([], ["--dry-run"]):
+        ran = await tccc(settings, "erase", "--number", NUMBER, "--max-sessions", "2", *more)
+        assert (ran.status, await Database(settings).count("erasure")) == (FAILED, 0)
+        assert "--max-sessions" in ran.err
+
+
 async def test_python_and_postgres_agree_on_what_a_number_is(settings: Settings) -> None:
     async with open_database(settings.database_url) as database:
         for spelled in (*SPELLINGS, "+44 20 7946 0958", "0755 8288 1234", "10086"):
