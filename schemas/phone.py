@@ -16,6 +16,14 @@ _PREFIX = re.compile(rf"^(00({_HOME})?|{_HOME}(?=[0-9]{{10,}}$))?0*")
 _SPELLED = re.compile(r"\+?[0-9][-0-9 ().]+")
 _IN_TEXT = re.compile(r"\+?[0-9](?:[-. ()]{0,2}[0-9])*")
 _ESCAPED = re.compile(r"\\u00([23][0-9a-fA-F])")
+# The vendor's integers, of no person, by name; in a string of JSON their quotes are escaped, so that it is left alone.
+_COUNTED = (
+    "SdkAppId|[A-Za-z]*SkillGroupId|[A-Za-z]*Timestamp|Time|[A-Za-z]*Duration"
+    "|Sequence|SkillGroupPriority|Direction|CallType"
+)
+# For Python and Postgres alike; what stays is the first group.
+NOT_OF_PERSONS = rf'("({_COUNTED})"\s*:\s*)-?[0-9]+'
+_NOT_OF_PERSONS = re.compile(NOT_OF_PERSONS)
 _DIGITS = re.compile(r"\+?[0-9]+")
 
 
@@ -45,8 +53,9 @@ def pattern(number: str) -> str:
 
 
 def as_text(body: bytes) -> str:
-    """A body to be searched: digits that JSON has escaped are digits."""
-    return _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), body.decode(errors="replace"))
+    """A body to be searched: digits that JSON has escaped are digits, bare integers of ids and times are not there."""
+    text = _NOT_OF_PERSONS.sub(r"\1", body.decode(errors="replace"))
+    return _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
 
 
 def numbers_in(text: str) -> Iterator[str]:

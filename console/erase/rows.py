@@ -10,6 +10,7 @@ from console.postgres import Questions
 from console.progress import Say
 from schemas import rows
 from schemas.errors import DatabaseAway
+from schemas.phone import NOT_OF_PERSONS
 from schemas.rows import TABLES
 from worker.batch import ERASED
 from worker.database import Conflict
@@ -20,6 +21,7 @@ _TRIES = 10
 _RETRY_S = 0.5
 # Ids of the vendor's, in which digits are no number.
 _NOT_SEARCHED = frozenset({"session_id", "record_id", "record_url_md5", "agent_staff_number"})
+_AS_SENT = frozenset({"extra", "repairs"})
 _ROWS: dict[str, type[rows.Row]] = {table.name: table.row for table in TABLES.values()} | {
     "call_participant": rows.CallParticipant
 }
@@ -35,7 +37,7 @@ async def sessions_with(database: Questions, subject: Subject, say: Say) -> Asyn
             blocks = await database.one(_SIZE, f"tccc.{table}")
             for first in range(0, blocks + 1, _BLOCKS):
                 say(f"erase: reading {table}, {first:,} of {blocks:,} blocks")
-                for row in await database.all(_search(table, first), subject.pattern):
+                for row in await database.all(_search(table, first), subject.pattern, NOT_OF_PERSONS):
                     yield row[0]
 
 
@@ -107,7 +109,9 @@ def _some(sessions: Collection[str]) -> Iterator[list[str]]:
 
 def _search(table: str, first: int) -> str:
     columns = [
-        f"{field.name}::text"
+        rf"regexp_replace({field.name}::text, $2, '\1', 'g')"
+        if field.name in _AS_SENT
+        else f"{field.name}::text"
         for field in msgspec.structs.fields(_ROWS[table])
         if field.type in (str, str | None) and field.name not in _NOT_SEARCHED
     ]

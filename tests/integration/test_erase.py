@@ -205,6 +205,23 @@ async def test_a_hotline_in_records_alone_is_not_erased_either(settings: Setting
         assert "--max-sessions" in ran.err
 
 
+async def test_a_short_number_is_not_taken_for_the_vendors_integers(
+    settings: Settings, eventually: Until
+) -> None:
+    database = Database(settings)
+    ids: dict[str, Any] = {
+        "SkillGroupId": 12345,
+        "QueuedSkillGroupId": 12345,
+    }  # the first is of the API: it goes to `extra`
+    await produce(settings, [cdr(1, session="group", **ids), cdr(2, session="deep", Unknown=12345)])
+    async with running("worker", settings) as worker:
+        await eventually(lambda: database.has_settled(2))
+        await worker.stop()
+    async with open_database(settings.database_url) as one:
+        found = [session async for session in rows.sessions_with(one, Subject("number", "12345"), print)]
+    assert found == ["deep"]
+
+
 async def test_python_and_postgres_agree_on_what_a_number_is(settings: Settings) -> None:
     async with open_database(settings.database_url) as database:
         for spelled in (*SPELLINGS, "+44 20 7946 0958", "0755 8288 1234", "10086"):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from console.erase.subject import Search, Subject
 from schemas.errors import OperatorError
 from schemas.phone import as_text, numbers_in, one_form, pattern, read_number
 
@@ -41,6 +42,32 @@ def test_numbers_of_other_countries_keep_their_code() -> None:
 def test_a_bare_number_and_escaped_digits_are_found() -> None:
     body = rb'{"EndpointUser":8613800138000,"Uui":"\u0031380013800\u0031"}'
     assert set(numbers_in(as_text(body))) == {"13800138000", "13800138001"}
+
+
+@pytest.mark.parametrize(
+    "field", ["SdkAppId", "SkillGroupId", "QueuedSkillGroupId", "StartTimestamp", "Timestamp", "IVRDuration"]
+)
+def test_an_integer_that_is_of_no_person_is_no_number(field: str) -> None:
+    search = Search(Subject("number", "12345"))
+    for body in (f'{{"{field}":12345}}', f'{{"Caller":"1", "A":[{{"{field}" : 12345 }}]}}'):
+        assert not search.says(b"s", body.encode())
+        assert not set(numbers_in(as_text(body.encode())))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Caller":"12345","SkillGroupId":12345}',
+        b'{"SkillGroupId":12345,"Callee":12345}',
+        b'{"SkillGroupId":"12345"}',
+        rb'{"Uui":"{\"SkillGroupId\":12345}"}',
+        rb'{"Uui":"{\u0022SkillGroupId\u0022:12345}"}',
+        b"not json 12345",
+    ],
+)
+def test_a_number_is_found_beside_integers_and_in_strings(body: bytes) -> None:
+    assert Search(Subject("number", "12345")).says(b"s", body)
+    assert "12345" in set(numbers_in(as_text(body)))
 
 
 @pytest.mark.parametrize("text", ["", "Li Si", "1234", "138****8000", "0" * 12, "1" * 30])
