@@ -42,6 +42,10 @@ class Listing:
             ]
         )
 
+    async def at_most(self, span: Span) -> int:
+        """How many it counts with those on the edges of the span, which may lie beside it."""
+        return sum([(await self._vendor.page(part, 0)).total for part in span.parts(MAX_LENGTH_S)])
+
     async def slices(self, span: Span) -> AsyncIterator[Listed]:
         """All of the span, in order, in slices of at most MAX_SESSIONS (unless a second has more).
 

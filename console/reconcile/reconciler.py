@@ -22,6 +22,7 @@ from console.reconcile.stored import (
     stored_ids,
     stored_sessions,
 )
+from console.times import iso
 from receiver.clock import ReceiveClock
 from schemas.errors import BrokerAway, VendorAway
 from schemas.settings import Settings
@@ -57,7 +58,9 @@ class Reconciler:
     async def work(self, run: Run, advance: Advance) -> None:
         """From where the run stopped to its end. Raises DependencyAway or OperatorError; may be gone on with.
 
-        The API is asked for its count first: a list that turns out shorter than that is not whole.
+        The API is asked for its count first: a list that turns out shorter than that is not whole. A slice is
+        done only if it and those before it, with what the API counts behind it, come to that count: whoever
+        goes on with the run counts only what is left.
         """
         span = Span(run.done_until_s, run.span.end_s)
         if not span.length_s:
@@ -67,12 +70,22 @@ class Reconciler:
         async with contextlib.aclosing(_ahead(self._listing.slices(span))) as slices:
             async for part in slices:
                 listed += len(part.elements)
+                await self._check(run, Span(part.span.end_s, span.end_s), listed, counted)
                 await self._deal_with(run, part)
                 advance(listed, counted)
-        if listed < counted:
-            raise VendorAway(
-                f"the vendor's API counted {counted} sessions and listed {listed}: nothing is signed off"
-            )
+
+    async def _check(self, run: Run, left: Span, listed: int, counted: int) -> None:
+        """Raises VendorAway for a list that is shorter than the count; at the end the run begins anew then."""
+        if listed >= counted:
+            return
+        if not left.length_s:
+            await run.end()  # what is left may have grown meanwhile, and hidden a gap in an earlier slice
+        elif listed + await self._listing.at_most(left) >= counted:
+            return
+        raise VendorAway(
+            f"the vendor's API counted {counted} sessions and listed {listed}"
+            f" up to {iso(left.start_s * _MICROS)}: nothing is signed off"
+        )
 
     async def _deal_with(self, run: Run, part: Listed) -> None:
         starts = {e["SessionId"]: _start_us(e, part.span) for e in part.elements}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from console.fake_vendor.faults import Faults
+from console.fake_vendor.parameters import Query
 from console.fake_vendor.store import Store
 from console.postgres import open_database
-from console.reconcile.span import Span
+from console.reconcile.span import DAY_S, Span
 from console.reconcile.watermark import sign_off, signed_off_until
 from console.simulator import Session
 from console.simulator.centre import SDK_APP_ID
@@ -99,6 +100,30 @@ async def test_an_api_that_contradicts_itself_signs_nothing_off(
         assert refused.status == 1
         assert "AuthFailure.SignatureFailure; check TENCENTCLOUD_SECRET_ID" in refused.err
         assert await _watermark(settings) == signed_off
+
+
+async def test_a_slice_that_is_withheld_is_never_taken_for_empty(
+    settings: Settings, sessions: list[Session], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole is counted right; one of its two days, asked for by itself, has no sessions, again and again."""
+    asked = ("reconcile", *_between(sessions), "--json")
+    midnight_s, find = (store.first_s // DAY_S + 1) * DAY_S, store.find
+    assert store.last_s > midnight_s
+    hidden: set[str] = set()
+
+    def withholding(query: Query) -> tuple[int, list[bytes]]:
+        first = query.end_time_stamp == midnight_s
+        second = query.start_time_stamp == midnight_s - 1
+        return (0, []) if (first and "first" in hidden) or (second and "second" in hidden) else find(query)
+
+    monkeypatch.setattr(store, "find", withholding)
+    async with on_stage(settings, store) as stage:
+        for day_hidden in ("first", "first", "second", "second"):
+            hidden = {day_hidden}
+            failed = await tccc(*asked, environ=stage.environ)
+            assert (failed.status, failed.out) == (1, ""), failed.err
+            assert "nothing is signed off" in failed.err
+            assert await _watermark(settings) == []
 
 
 async def test_settings_and_workers_that_are_missing_are_told(
