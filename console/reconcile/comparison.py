@@ -71,9 +71,12 @@ async def _report(order: Order, database: Questions, run: Run) -> Report:
     until_s = run.span.end_s
     if lacking.first_us is not None:
         until_s = max(run.span.start_s, lacking.first_us // _MICROS)
-    over_s = int(time.time() - order.settings.reconcile_settle_s)  # what began before is over
+    # What began before was over when the run was begun: what it listed then is not asked for again.
+    over_s = int(min(time.time(), run.begun_s) - order.settings.reconcile_settle_s)
     if (signed_s := min(until_s, over_s)) >= run.span.start_s:
-        await sign_off(database, order.sdk_app_id, run.span, signed_s)
+        # Later sessions are not lost, but not known: what another run signed off of them stands.
+        known = Span(run.span.start_s, signed_s) if lacking.first_us is None else run.span
+        await sign_off(database, order.sdk_app_id, known, signed_s)
     missing = sum(hour.missing for hour in hours)
     named = None if order.kind != "backfill" else MAX_NAMED
     return Report(

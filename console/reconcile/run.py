@@ -50,11 +50,12 @@ class Lacking(Struct, frozen=True):
 class Run:
     """One at a time for a contact centre. Made by `begin`."""
 
-    def __init__(self, database: Questions, run_id: int, span: Span, done_until_s: int) -> None:
+    def __init__(self, database: Questions, run_id: int, span: Span, done_until_s: int, begun_s: int) -> None:
         self._database = database
         self._run_id = run_id
         self.span = span
         self.done_until_s = done_until_s
+        self.begun_s = begun_s
 
     @classmethod
     async def begin(cls, database: Questions, sdk_app_id: int, kind: Kind, span: Span) -> "Run":
@@ -65,8 +66,8 @@ class Run:
         await _alone(database, sdk_app_id)
         start, end = span.start_s * _MICROS, span.end_s * _MICROS
         await database.all(_FORGET, sdk_app_id, kind, start, end)
-        run_id, done_until = (await database.all(_BEGIN, sdk_app_id, kind, start, end))[0]
-        return cls(database, run_id, span, done_until // _MICROS)
+        run_id, done_until, begun = (await database.all(_BEGIN, sdk_app_id, kind, start, end))[0]
+        return cls(database, run_id, span, done_until // _MICROS, begun // _MICROS)
 
     async def known_missing(self, session_ids: Collection[str]) -> set[str]:
         """Those of them that this run has noted as missing already."""
@@ -133,7 +134,7 @@ AND (updated_at < now() - interval '1 day' OR (kind = $2 AND from_at = $3 AND do
 _BEGIN = """
 INSERT INTO tccc.reconcile_run (sdk_app_id, kind, from_at, to_at, done_until) VALUES ($1, $2, $3, $4, $3)
 ON CONFLICT (sdk_app_id, kind, from_at) DO UPDATE SET to_at = excluded.to_at, updated_at = clock_timestamp()
-RETURNING run_id, done_until
+RETURNING run_id, done_until, started_at
 """
 _KNOWN = """
 SELECT session_id FROM tccc.reconcile_finding

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from console.reconcile.span import DAY_S, Span
 from console.reconcile.watermark import sign_off, signed_off_until
 from console.simulator import Session
 from console.simulator.centre import SDK_APP_ID
+from console.times import iso
 from schemas.phone import one_form
 from schemas.settings import Settings
 from tests.commands import tccc
@@ -124,6 +126,23 @@ async def test_a_slice_that_is_withheld_is_never_taken_for_empty(
             assert (failed.status, failed.out) == (1, ""), failed.err
             assert "nothing is signed off" in failed.err
             assert await _watermark(settings) == []
+
+
+async def test_a_run_gone_on_with_signs_off_by_when_it_was_begun(settings: Settings, store: Store) -> None:
+    """What had not ended when its first slices were listed is not asked for again."""
+    hour_s, now_s = 3600, int(time.time())
+    begun_s, from_s = now_s - 6 * hour_s, now_s - 12 * hour_s
+    await Database(settings).execute(
+        "INSERT INTO tccc.reconcile_run (sdk_app_id, kind, from_at, to_at, done_until, started_at) VALUES"
+        f" ({SDK_APP_ID}, 'compare', to_timestamp({from_s}), to_timestamp({begun_s}),"
+        f" to_timestamp({begun_s - hour_s}), to_timestamp({begun_s}))"
+    )
+    between = ("--from", str(iso(from_s * 1_000_000)), "--to", str(iso(now_s * 1_000_000)))
+    async with on_stage(settings, store) as stage:
+        environ = stage.environ | {"TCCC_RECONCILE_SETTLE_S": "60"}
+        ran = await tccc("reconcile", *between, "--json", environ=environ)
+    assert ran.status == 0, ran.err
+    assert ran.json["reconciled_until"] == iso((begun_s - 60) * 1_000_000)
 
 
 async def test_settings_and_workers_that_are_missing_are_told(
