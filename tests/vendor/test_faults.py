@@ -34,7 +34,7 @@ async def asked(
         fake = FakeVendor(store, SDK_APP_ID, faults=faults, late_s=0.6, requests_per_s=per_s)
         async with serving(fake) as url:
             settings = replace(
-                SETTINGS, vendor_endpoint=url, vendor_requests_per_s=per_s if per_s == QUICK else 18
+                SETTINGS, vendor_endpoint=url, vendor_requests_per_s=per_s if per_s == QUICK else 15
             )
             async with Vendor(settings, keys, app, first_wait_s=0.001) as vendor:
                 yield fake, Listing(vendor)
