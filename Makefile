@@ -17,7 +17,7 @@ setup: .venv/.ready  ## the virtual environment, from locked dependencies; .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv .venv
 	@echo "installing locked dependencies into .venv (about a minute the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -42,14 +42,14 @@ bench: $(BENCH)/.ready  ## cost and speed, measured beside the peers; writes doc
 $(BENCH)/.ready: requirements/bench.txt pyproject.toml
 	@$(PYTHON) -m venv $(BENCH)
 	@echo "installing the project and its peers into $(BENCH) (about a minute the first time)"
-	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/bench.txt
 	@touch $@
 
 compose-test: setup  ## docker-compose.yml on a Docker engine: pushes, scaling, crashes, a broker less; ten minutes
 	@$(BIN)/python -m pytest -s --timeout 900 tests/compose/one_broker.py tests/compose/three_brokers.py $(ARGS)
 
 manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and its proxy the first time
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/manifests.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/manifests.txt
 	@$(BIN)/python -m tests.manifests
 
 rules: $(PROMETHEUS)/promtool  ## Prometheus' rules: each alert fires at its fault, and only then
@@ -78,12 +78,12 @@ sbom: setup .venv/.supply  ## build/sbom.json: a CycloneDX bill of what a deploy
 	@$(BIN)/python -c 'import json; print("build/sbom.json:", len(json.load(open("build/sbom.json"))["components"]), "components")'
 
 .venv/.supply: requirements/supply.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/supply.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/supply.txt
 	@touch $@
 
 .PHONY: fuzz
 fuzz: setup  ## a million bad inputs, of which none may end as none may: ARGS="--count 1000000 --seed 1 [--guided]"
-	@$(if $(findstring --guided,$(ARGS)),$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/fuzz.txt)
+	@$(if $(findstring --guided,$(ARGS)),$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/fuzz.txt)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: setup  ## format, lint, types, import rules
