@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-from msgspec import Struct, inspect
+from msgspec import Raw, Struct, inspect
 
 from schemas.push import MAX_INDEXED_BYTES, MAX_UNIX_S, PUSHES, Body
 
@@ -51,6 +51,10 @@ def fit(kind: type[T], sent: Mapping[str, Any]) -> Fitted[T]:
             values[name] = nested.value
             _nest(extra, spelled, nested.extra)
             _nest(repairs, spelled, nested.repairs)
+        elif isinstance(shape, _Json):
+            understood = _understand(shape.understand, spelled, raw, repairs)
+            if understood is not None:
+                values[name] = Raw(JSON_ENCODER.encode(understood))
         else:
             values[name] = _understand(shape, spelled, raw, repairs)
     for name, items in parts.items():
@@ -90,6 +94,12 @@ class _Objects(Struct, frozen=True):
 
 
 _Understand = Callable[[Any], Any]
+
+
+class _Json(Struct, frozen=True):
+    """A field that stays JSON."""
+
+    understand: _Understand
 
 
 def _understand(shape: Any, spelled: str, raw: Any, repairs: Json) -> Any:
@@ -214,8 +224,10 @@ def _object_of_any(raw: Any) -> Json:
 def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 -- one case a type
     """How to understand a field, read off its declared type; of a union the first member counts."""
     match kind:
-        case inspect.UnionType(types=(inspect.ListType(item_type=inspect.AnyType()), inspect.StrType(), *_)):
-            return _text_or_list
+        case inspect.Metadata(type=inspect.RawType(), extra_json_schema={"title": "text or list"}):
+            return _Json(_text_or_list)
+        case inspect.Metadata(type=inspect.RawType()):
+            return _Json(_list_of_any)
         case inspect.UnionType(types=types):
             return _shape(types[0])
         case inspect.Metadata(type=inspect.IntType(), extra_json_schema={"title": "time"}):
@@ -237,8 +249,6 @@ def _shape(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911, PLR0912 -- one ca
             return _Objects(cast("type[Body]", cls))
         case inspect.ListType(item_type=inspect.StrType()):
             return _texts
-        case inspect.ListType():
-            return _list_of_any
         case inspect.DictType():
             return _object_of_any
     raise TypeError(f"no lenient reading of {kind}")

@@ -8,7 +8,7 @@ by these same types. Sources: TCCC's documentation of its data pushes, as far as
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from schemas.decoding import number
 
@@ -23,7 +23,10 @@ Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Smallint = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 # A column with an index: MAX_INDEXED_BYTES at the most, which this many characters never exceed.
 Indexed = Annotated[str, Meta(max_length=MAX_INDEXED_BYTES // 4)]
-KeyPresses = list[Any]  # objects, as a rule; strings and numbers have been seen
+# Key presses stay JSON: objects as a rule, strings and numbers have been seen. Empty: not sent.
+KeyPresses = Annotated[Raw, Meta(extra_json_schema={"title": "list"})]
+TextOrKeyPresses = Annotated[Raw, Meta(extra_json_schema={"title": "text or list"})]
+NOT_SENT = Raw(b"")
 
 
 class Body(Struct, frozen=True, gc=False, forbid_unknown_fields=True, rename="pascal"):
@@ -82,14 +85,14 @@ class Cdr(Body, frozen=True):
     ring_timestamp: UnixTime | None = None
     accept_timestamp: UnixTime | None = None
     ended_timestamp: UnixTime | None = None
-    ivr_key_pressed: KeyPresses | str | None = field(default=None, name="IVRKeyPressed")
-    ivr_key_pressed_ex: KeyPresses | None = field(default=None, name="IVRKeyPressedEx")
+    ivr_key_pressed: TextOrKeyPresses = field(default=NOT_SENT, name="IVRKeyPressed")
+    ivr_key_pressed_ex: KeyPresses = field(default=NOT_SENT, name="IVRKeyPressedEx")
     hung_up_side: str | None = None
     serve_participants: list[ServeParticipant] | None = None
     end_status_string: str | None = None
     start_timestamp: UnixTime | None = None
     queued_timestamp: UnixTime | None = None
-    post_ivr_key_pressed: KeyPresses | None = field(default=None, name="PostIVRKeyPressed")
+    post_ivr_key_pressed: KeyPresses = field(default=NOT_SENT, name="PostIVRKeyPressed")
     queued_skill_group_id: Bigint | None = None
     queued_skill_group_name: str | None = None
     sdk_app_id: Bigint | None = None
@@ -141,7 +144,7 @@ class Chat(Body, frozen=True):
     user_remark: str | None = None
     client_data: str | None = None
     end_status_string: str | None = None
-    ivr_key_pressed: KeyPresses | str | None = field(default=None, name="IVRKeyPressed")
+    ivr_key_pressed: TextOrKeyPresses = field(default=NOT_SENT, name="IVRKeyPressed")
     seat_user: SeatUser | None = None
     satisfaction: dict[str, Any] | None = None
 

@@ -1,13 +1,12 @@
 """Turns the value of one record into rows: pure functions, no I/O, no clock.
 
 A value is stored, repaired or refused with a RecordError, never dropped. Rows are built by position, in the
-order of their columns: for the widest of them keywords would cost as much as all decoding.
+order of their columns: for the widest of them keywords would cost as much as all decoding. Times that did not
+happen are sent as 0.
 """
 
 import hashlib
 from collections.abc import Callable
-from decimal import Decimal
-from itertools import repeat
 from typing import Any, cast
 
 import msgspec
@@ -18,7 +17,8 @@ from schemas import rows
 from schemas.decoding import decode_object, nests_too_deep, session_id_fault
 from schemas.errors import RecordError
 from schemas.lenient import JSON_ENCODER, Fitted, Json, clean, fit
-from schemas.push import DECODERS, PUSHES, Action
+from schemas.push import DECODERS, NOT_SENT, PUSHES, Action
+from worker.key_presses import both_presented, presented
 
 Key = tuple[str, ...]
 
@@ -33,10 +33,27 @@ class Normalised(Struct, frozen=True, gc=False):
 
 
 def normalise(action: str, session_id: str, value: bytes) -> Normalised:
-    """Raises RecordError for what can never become a row."""
+    """In one step where the body is as the protocol says, else field by field.
+
+    Raises RecordError for what can never become a row.
+    """
     if action not in PUSHES:
         raise RecordError("unknown-action", "the action header is missing or names none that is known")
-    return _NORMALISERS[action](session_id, decode(action, value))
+    rows_of = _NORMALISERS[action]
+    # Postgres stores no NUL; a body that may hold one is looked at closely. Most have no escape at all.
+    # A chat's satisfaction is any JSON; in other bodies what may nest deep is not decoded in this step.
+    plain = b"\\" not in value or b"\\u0000" not in value
+    if plain and (action != "imcdr" or not nests_too_deep(value)):
+        try:
+            return rows_of(session_id, Fitted(DECODERS[action].decode(value), _NONE, _NONE, _NONE))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    return normalise_leniently(action, session_id, value)
+
+
+def normalise_leniently(action: Action, session_id: str, value: bytes) -> Normalised:
+    """Field by field, whatever the body is like; raises RecordError as `normalise` does."""
+    return _NORMALISERS[action](session_id, fit(PUSHES[action], decode_object(value)))
 
 
 def read_session_id(key: bytes | None) -> str:
@@ -51,21 +68,10 @@ def read_session_id(key: bytes | None) -> str:
     return session_id
 
 
-def decode(action: Action, value: bytes) -> Fitted[Any]:
-    """In one step where the body is as the protocol says, else field by field."""
-    # Postgres stores no NUL; a body that may hold one is looked at closely. Most have no escape at all.
-    if (b"\\" not in value or b"\\u0000" not in value) and not nests_too_deep(value):
-        try:
-            return Fitted(DECODERS[action].decode(value))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-    return fit(PUSHES[action], decode_object(value))
-
-
 def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
     cdr = fitted.value
     tel = cdr.tel_location or _NO_TEL
-    ivr_keys, extra = _ivr_keys(cdr, fitted.extra)
+    ivr_keys, extra = both_presented(cdr.ivr_key_pressed, cdr.ivr_key_pressed_ex, fitted.extra)
     row = rows.Call(
         session_id,
         cdr.sdk_app_id or None,
@@ -74,11 +80,11 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
         cdr.caller or None,
         cdr.callee or None,
         cdr.caller_location or None,
-        _micros(cdr.start_timestamp),
-        _micros(cdr.queued_timestamp),
-        _micros(cdr.ring_timestamp),
-        _micros(cdr.accept_timestamp),
-        _micros(cdr.ended_timestamp),
+        (cdr.start_timestamp or 0) * _SECOND or None,
+        (cdr.queued_timestamp or 0) * _SECOND or None,
+        (cdr.ring_timestamp or 0) * _SECOND or None,
+        (cdr.accept_timestamp or 0) * _SECOND or None,
+        (cdr.ended_timestamp or 0) * _SECOND or None,
         cdr.duration,
         cdr.ivr_duration,
         cdr.hung_up_side or None,
@@ -87,7 +93,7 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
         cdr.queued_skill_group_id or None,
         cdr.queued_skill_group_name or None,
         ivr_keys,
-        _key_presses(cdr.post_ivr_key_pressed),
+        presented(cdr.post_ivr_key_pressed),
         cdr.record_id or None,
         cdr.user_remark or None,
         cdr.uui or None,
@@ -105,10 +111,15 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
 def _participants(session_id: str, fitted: Fitted[sent.Cdr]) -> list[rows.CallParticipant]:
     participants = fitted.value.serve_participants or ()
     numbers = _sequences([participant.sequence for participant in participants])
-    parts = fitted.parts.get("serve_participants") or repeat(_AS_SENT)
+    parts = fitted.parts.get("serve_participants")
+    if parts is None:
+        return [
+            _participant(session_id, number, participant, _NONE, _NONE)
+            for number, participant in zip(numbers, participants, strict=True)
+        ]
     return [
-        _participant(session_id, number, participant, part)
-        for number, participant, part in zip(numbers, participants, parts, strict=False)
+        _participant(session_id, number, part.value, part.extra, part.repairs)
+        for number, part in zip(numbers, parts, strict=True)
     ]
 
 
@@ -135,9 +146,8 @@ def _sequences(asked: list[int | None]) -> list[int]:
 
 
 def _participant(
-    session_id: str, number: int, participant: sent.ServeParticipant, fitted: Fitted[Any]
+    session_id: str, number: int, participant: sent.ServeParticipant, extra: Json, repairs: Json
 ) -> rows.CallParticipant:
-    repairs = fitted.repairs
     if number != participant.sequence:
         repairs = {"Sequence": participant.sequence} | repairs
     return rows.CallParticipant(
@@ -146,10 +156,10 @@ def _participant(
         participant.type or None,
         participant.mail or None,
         participant.phone or None,
-        _micros(participant.start_timestamp),
-        _micros(participant.ring_timestamp),
-        _micros(participant.accept_timestamp),
-        _micros(participant.ended_timestamp),
+        (participant.start_timestamp or 0) * _SECOND or None,
+        (participant.ring_timestamp or 0) * _SECOND or None,
+        (participant.accept_timestamp or 0) * _SECOND or None,
+        (participant.ended_timestamp or 0) * _SECOND or None,
         participant.record_id or None,
         participant.transfer_from or None,
         participant.transfer_from_type or None,
@@ -159,7 +169,7 @@ def _participant(
         participant.skill_group_name or None,
         participant.skill_group_priority,
         participant.end_status_string or None,
-        _json(fitted.extra),
+        _json(extra),
         _json(repairs),
     )
 
@@ -171,7 +181,7 @@ def _recording(session_id: str, fitted: Fitted[sent.Recording]) -> Normalised:
         record.endpoint_user or "",
         record.record_id or "",
         record.sdk_app_id or None,
-        _micros(record.timestamp),
+        (record.timestamp or 0) * _SECOND or None,
         record.record_url or None,
         record.custom_record_url or None,
         _json(fitted.extra),
@@ -190,7 +200,7 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
         url or None,
         message.sdk_app_id or None,
         None if message.endpoint_user in (None, "") else str(message.endpoint_user),
-        _micros(message.timestamp),
+        (message.timestamp or 0) * _SECOND or None,
         _json(fitted.extra),
         _repairs(session_id, message.session_id, fitted.repairs),
     )
@@ -202,18 +212,18 @@ def _chat(session_id: str, fitted: Fitted[sent.Chat]) -> Normalised:
     row = rows.Chat(
         session_id,
         chat.sdk_app_id or None,
-        _micros(chat.start_timestamp),
-        _micros(chat.queued_timestamp),
-        _micros(chat.ring_timestamp),
-        _micros(chat.accept_timestamp),
-        _micros(chat.ended_timestamp),
+        (chat.start_timestamp or 0) * _SECOND or None,
+        (chat.queued_timestamp or 0) * _SECOND or None,
+        (chat.ring_timestamp or 0) * _SECOND or None,
+        (chat.accept_timestamp or 0) * _SECOND or None,
+        (chat.ended_timestamp or 0) * _SECOND or None,
         chat.duration,
         chat.ivr_duration,
         chat.end_status_string or None,
         *_agent(chat.seat_user),
         chat.queued_skill_group_id or None,
         chat.queued_skill_group_name or None,
-        _key_presses(chat.ivr_key_pressed or None),
+        both_presented(chat.ivr_key_pressed, NOT_SENT, _NONE)[0],
         chat.user_id or None,
         chat.user_nick_name or None,
         chat.client_data or None,
@@ -232,16 +242,10 @@ _NORMALISERS: dict[Action, Callable[[str, Any], Normalised]] = {
     "imcdr": _chat,
 }
 _DIRECTIONS: tuple[rows.Direction, rows.Direction] = ("inbound", "outbound")
+_SECOND = 1_000_000  # in µs
+_NONE: Json = {}  # never changed
 _NO_TEL = sent.TelLocation()
 _NO_AGENT = sent.SeatUser()
-_AS_SENT = Fitted(sent.ServeParticipant())  # nothing beside what its fields hold
-_AS_DOCUMENTED = ("Key", "Label")
-_SPELLED_LOWER = frozenset({"key", "label"})
-
-
-def _micros(unix_s: int | None) -> rows.Micros | None:
-    """The vendor sends 0 for what did not happen."""
-    return unix_s * 1_000_000 if unix_s else None
 
 
 _Text = str | None
@@ -260,40 +264,6 @@ def _agent(seat: sent.SeatUser | None) -> _Agent:
         seat.staff_number or None,
         seat.skill_group_name_list,
     )
-
-
-def _ivr_keys(cdr: sent.Cdr, extra: Json) -> tuple[rows.JsonText | None, Json]:
-    """Both forms of pressed keys as one; the older one is kept too unless the newer one says all of it."""
-    older, newer = cdr.ivr_key_pressed or None, cdr.ivr_key_pressed_ex
-    if not newer or not older:
-        return _key_presses(newer or older or newer), extra
-    old, new = _presses(older), _presses(newer)
-    same = len(old) == len(new) and all(o.items() <= n.items() for o, n in zip(old, new, strict=True))
-    return _encode(new), extra if same else extra | {"IVRKeyPressed": older}
-
-
-def _key_presses(sent_keys: sent.KeyPresses | str | None) -> rows.JsonText | None:
-    """As JSON, `[{"key": …, "label": …, …}]`."""
-    return None if sent_keys is None else _encode(_presses(sent_keys))
-
-
-def _presses(sent_keys: sent.KeyPresses | str) -> list[dict[str, Any]]:
-    return [_key_press(press) for press in (sent_keys if isinstance(sent_keys, list) else [sent_keys])]
-
-
-def _key_press(press: Any) -> dict[str, Any]:
-    """One pressed key, whatever was sent for it: an object in any spelling, or just the key."""
-    if isinstance(press, dict) and tuple(press) == _AS_DOCUMENTED:
-        return {"key": press["Key"], "label": press["Label"]}
-    if not isinstance(press, dict):
-        is_number = isinstance(press, int | Decimal) and not isinstance(press, bool)
-        return {"key": str(press) if is_number else press}
-    renamed: dict[str, Any] = {}
-    for name, value in press.items():
-        lower = name.lower()
-        plain = lower in _SPELLED_LOWER and lower not in press and lower not in renamed
-        renamed[lower if plain else name] = value
-    return renamed
 
 
 def _repairs(key: str, in_body: str | None, repairs: Json) -> rows.JsonText | None:
