@@ -79,28 +79,29 @@ def dead_headers(
     return headers
 
 
-def read_envelope(headers: Iterable[tuple[str, bytes]], value: bytes, timestamp_ms: int) -> Envelope:
+def read_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes, timestamp_ms: int) -> Envelope:
     """Read a consumed record's headers, of which none is trusted to be there or to be well formed.
 
     A missing or bad `received-at` is the record's own timestamp. An unreadable action reads as ''.
     """
-    named = dict(headers)
+    named = {name: content for name, content in headers if content is not None}
     action = _text(named.get("action"))
-    push_id = _text(named.get("push-id"))
-    if not push_id or len(push_id.encode()) > MAX_PUSH_ID_BYTES:
-        push_id = digest_push_id(action, value)
+    sent_id = named.get("push-id")
+    push_id = _text(sent_id) if sent_id and len(sent_id) <= MAX_PUSH_ID_BYTES else ""
     return Envelope(
-        action=action,
-        push_id=push_id,
-        received_at_us=_microseconds(named.get("received-at"), timestamp_ms),
-        source="api" if named.get("source") == b"api" else "push",
+        action,
+        push_id or digest_push_id(action, value),
+        _microseconds(named.get("received-at"), timestamp_ms),
+        "api" if named.get("source") == b"api" else "push",
     )
 
 
 def _text(raw: bytes | None) -> str:
     """'' for what Postgres could not hold: with a part left out it might be taken for another."""
+    if raw is None:
+        return ""
     try:
-        text = (raw or b"").decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         return ""
     return "" if "\0" in text else text

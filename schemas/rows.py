@@ -1,7 +1,8 @@
 """The rows, one type for each table of the schema `tccc`; fields stand in the order of their columns.
 
-Times are µs since the epoch (Postgres: timestamptz), `…_keys`, `extra`, `repairs` and `satisfaction` are JSON
-text (Postgres: jsonb). Absent values are None; a part of a primary key that was not sent is ''.
+Times are as Postgres counts them, so that they travel as plain integers: µs since 2000-01-01 UTC (timestamptz).
+`…_keys`, `extra`, `repairs` and `satisfaction` are JSON text (jsonb). Absent values are None; a part of a primary key
+that was not sent is ''.
 """
 
 from typing import Literal
@@ -11,7 +12,9 @@ from msgspec import Struct
 from schemas.envelope import Source
 from schemas.push import Action
 
-Micros = int
+EPOCH_US = 946_684_800_000_000  # 2000-01-01 UTC in µs since 1970
+
+Micros = int  # since 2000
 JsonText = str
 Outcome = Literal["applied", "duplicate", "stale", "dead"]
 Direction = Literal["inbound", "outbound"]

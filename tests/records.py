@@ -8,10 +8,16 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from schemas.envelope import push_headers
+from schemas.rows import EPOCH_US, Micros
 from worker.batch import Item, KafkaRecord, read
 
 PAYLOADS = Path(__file__).parent / "payloads"
 T0_US = 1_700_000_000_000_000
+
+
+def at(unix_s: int) -> Micros:
+    """As rows hold it."""
+    return unix_s * 1_000_000 - EPOCH_US
 
 
 def payload(name: str) -> bytes:

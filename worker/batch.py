@@ -5,9 +5,9 @@ import structlog
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
-from schemas.envelope import Envelope, Headers, Origin, read_envelope
+from schemas.envelope import Envelope, Origin, read_envelope
 from schemas.errors import DeadStage, RecordError
-from schemas.rows import LedgerRow, Micros, Outcome
+from schemas.rows import EPOCH_US, LedgerRow, Micros, Outcome
 from worker.fold import Push
 from worker.normalise import Normalised, normalise, read_session_id
 
@@ -24,10 +24,7 @@ ERASED = "erased"  # the ledger's push id of what was erased; its session is ''
 class Item(Struct, frozen=True, gc=False):
     """One record. `fault` says why it can never be stored; without one, `normalised` is there."""
 
-    origin: Origin
-    key: bytes | None
-    value: bytes
-    headers: Headers
+    record: KafkaRecord
     envelope: Envelope
     session_id: str
     normalised: Normalised | None
@@ -35,27 +32,29 @@ class Item(Struct, frozen=True, gc=False):
     stage: DeadStage = "normalise"
 
     @property
+    def value(self) -> bytes:
+        return self.record.value or b""
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.record.topic, self.record.partition, self.record.offset)
+
+    @property
     def place(self) -> Place:
         """What names the record in the ledger."""
-        return (self.origin.partition, self.origin.offset, self.envelope.received_at_us)
+        return (self.record.partition, self.record.offset, self.received_at)
+
+    @property
+    def received_at(self) -> Micros:
+        return self.envelope.received_at_us - EPOCH_US
 
     @property
     def push(self) -> Push:
-        return Push(self.envelope.push_id, self.envelope.received_at_us, self.envelope.source)
+        return Push(self.envelope.push_id, self.received_at, self.envelope.source)
 
     def dead(self, fault: RecordError, stage: DeadStage) -> "Item":
         """The same record, given up."""
-        return Item(
-            self.origin,
-            self.key,
-            self.value,
-            self.headers,
-            self.envelope,
-            self.session_id,
-            None,
-            fault,
-            stage,
-        )
+        return Item(self.record, self.envelope, self.session_id, None, fault, stage)
 
     def erased(self) -> LedgerRow:
         """Of somebody who was erased: no row shows it, and the ledger does not tell whose it was."""
@@ -63,22 +62,22 @@ class Item(Struct, frozen=True, gc=False):
         return msgspec.structs.replace(row, session_id="", push_id=ERASED)
 
     def settled(self, outcome: Outcome) -> LedgerRow:
+        envelope, record = self.envelope, self.record
         return LedgerRow(
-            push_id=self.envelope.push_id,
-            action=self.envelope.action[:_MAX_ACTION_CHARS],
-            session_id=self.session_id,
-            received_at=self.envelope.received_at_us,
-            kafka_partition=self.origin.partition,
-            kafka_offset=self.origin.offset,
-            outcome=outcome,
+            envelope.push_id,
+            envelope.action[:_MAX_ACTION_CHARS],
+            self.session_id,
+            envelope.received_at_us - EPOCH_US,
+            record.partition,
+            record.offset,
+            outcome,
         )
 
 
 def read(record: KafkaRecord) -> Item:
     """Decode and normalise; never raises for what the record holds."""
     value = record.value or b""
-    headers = [(name, content) for name, content in record.headers if content is not None]
-    envelope = read_envelope(headers, value, record.timestamp)
+    envelope = read_envelope(record.headers, value, record.timestamp)
     normalised, fault, session_id = None, None, ""
     try:
         session_id = read_session_id(record.key)
@@ -90,13 +89,4 @@ def read(record: KafkaRecord) -> Item:
     except Exception as error:  # one record must never stop all the others; the dead letter keeps it
         log.exception("defect in normalising", partition=record.partition, offset=record.offset)
         fault = RecordError("not-json", f"a defect of this program: {type(error).__name__}")
-    return Item(
-        Origin(record.topic, record.partition, record.offset),
-        record.key,
-        value,
-        headers,
-        envelope,
-        session_id,
-        normalised,
-        fault,
-    )
+    return Item(record, envelope, session_id, normalised, fault)

@@ -56,14 +56,21 @@ class DeadLetters:
 
     async def _send(self, producer: AIOKafkaProducer, item: Item) -> None:
         await producer.send_and_wait(
-            self._settings.kafka_dead_topic, value=item.value, key=item.key, headers=letter_headers(item)
+            self._settings.kafka_dead_topic,
+            value=item.value,
+            key=item.record.key,
+            headers=letter_headers(item),
         )
 
 
 def letter_headers(item: Item) -> Headers:
     """The record's own headers, and why and where it died."""
     assert item.fault is not None
-    own = [(name, value) for name, value in item.headers if not name.startswith(("dead-", "origin-"))]
+    own = [
+        (name, value)
+        for name, value in item.record.headers
+        if value is not None and not name.startswith(("dead-", "origin-"))
+    ]
     return own + dead_headers(
         stage=item.stage,
         reason=item.fault.reason,

@@ -6,6 +6,7 @@ number and in form: what might hold data of a person, or is one too many, counts
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any, Literal
 
 import msgspec
@@ -51,8 +52,8 @@ class Seen(Struct):
     """How often, and when first and last (µs)."""
 
     records: int
-    first: rows.Micros
-    last: rows.Micros
+    first: int
+    last: int
 
     def add(self, other: "Seen") -> None:
         self.records += other.records
@@ -68,7 +69,7 @@ class Drift:
         """Note what is new in settled records; returns it, one note for each record and name."""
         noted = []
         for item in items:
-            if item.normalised is not None:
+            if item.normalised is not None and not _as_listed(item.normalised):
                 at = item.envelope.received_at_us
                 for note in set(_notes(item)):
                     self._add(note, Seen(1, at, at))
@@ -97,6 +98,19 @@ class Drift:
             self._seen[note] = seen
         else:
             known.add(seen)
+
+
+def _as_listed(normalised: Normalised) -> bool:
+    """A quick yes for what nearly all records are; a no says nothing."""
+    row = normalised.row
+    if not isinstance(row, rows.Call) or row.extra is not None or row.repairs is not None:
+        return False
+    if (row.end_status, row.hung_up_side, row.call_type) not in _CALLS_AS_LISTED:
+        return False
+    return all(
+        participant.extra is None and (participant.type, participant.end_status) in _PARTICIPANTS_AS_LISTED
+        for participant in normalised.participants
+    )
 
 
 def _notes(item: Item) -> Iterator[Note]:
@@ -173,6 +187,10 @@ _LISTED: dict[type[rows.Row], tuple[_Listed, ...]] = {
     ),
     rows.Chat: (("end_status", "EndStatusString", CHAT_END_STATUSES | {None}),),
 }
+
+
+_CALLS_AS_LISTED = frozenset(product(*(listed for _, _, listed in _LISTED[rows.Call])))
+_PARTICIPANTS_AS_LISTED = frozenset(product(*(listed for _, _, listed in _LISTED[rows.CallParticipant])))
 
 
 def _fields_of(kind: type[Struct]) -> frozenset[str]:

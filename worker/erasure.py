@@ -48,8 +48,7 @@ def _date(item: Item) -> Micros:
     """When it happened, as far as that is known: the vendor's API tells of calls long after them."""
     row = item.normalised.row if item.normalised else None
     started_at = row.started_at if isinstance(row, rows.Call | rows.Chat) else None
-    received_at = item.envelope.received_at_us
-    return min(started_at or received_at, received_at)
+    return item.received_at if started_at is None else min(started_at, item.received_at)
 
 
 async def _among(connection: Connection, kind: str, candidates: set[str]) -> dict[str, Micros]:

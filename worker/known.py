@@ -19,11 +19,11 @@ async def look_up(connection: Connection, items: Sequence[Item]) -> tuple[list[I
         return [], None
     found = await connection.fetch(
         _SETTLED,
-        sorted({item.origin.partition for item in items}),
-        min(item.origin.offset for item in items),
-        max(item.origin.offset for item in items),
-        min(item.envelope.received_at_us for item in items),
-        max(item.envelope.received_at_us for item in items),
+        sorted({item.record.partition for item in items}),
+        min(item.record.offset for item in items),
+        max(item.record.offset for item in items),
+        min(item.received_at for item in items),
+        max(item.received_at for item in items),
     )
     if not found:
         return list(items), None

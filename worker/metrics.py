@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runtime.histogram import PlainHistogram
 from schemas.push import PUSHES
-from schemas.rows import LedgerRow
+from schemas.rows import EPOCH_US, LedgerRow
 from worker.batch import Item, KafkaRecord
 from worker.drift import Note
 
@@ -60,7 +60,7 @@ class Metrics:
         self.database_up = Gauge("tccc_worker_database_up", "Whether the database answers.", registry=r)
 
     def settled(self, ledger: Sequence[LedgerRow]) -> None:
-        now_us = time.time_ns() // 1000
+        now_us = time.time_ns() // 1000 - EPOCH_US
         tally: Tally[tuple[str, str]] = Tally()
         observe = self._push_to_row.observe
         for row in ledger:

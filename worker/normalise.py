@@ -18,6 +18,7 @@ from schemas.decoding import decode_object, nests_too_deep, session_id_fault
 from schemas.errors import RecordError
 from schemas.lenient import JSON_ENCODER, Fitted, Json, clean, fit
 from schemas.push import DECODERS, NOT_SENT, PUSHES, Action
+from schemas.rows import EPOCH_US
 from worker.key_presses import both_presented, presented
 
 Key = tuple[str, ...]
@@ -80,11 +81,11 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
         cdr.caller or None,
         cdr.callee or None,
         cdr.caller_location or None,
-        (cdr.start_timestamp or 0) * _SECOND or None,
-        (cdr.queued_timestamp or 0) * _SECOND or None,
-        (cdr.ring_timestamp or 0) * _SECOND or None,
-        (cdr.accept_timestamp or 0) * _SECOND or None,
-        (cdr.ended_timestamp or 0) * _SECOND or None,
+        t * _SECOND - EPOCH_US if (t := cdr.start_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := cdr.queued_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := cdr.ring_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := cdr.accept_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := cdr.ended_timestamp) else None,
         cdr.duration,
         cdr.ivr_duration,
         cdr.hung_up_side or None,
@@ -156,10 +157,10 @@ def _participant(
         participant.type or None,
         participant.mail or None,
         participant.phone or None,
-        (participant.start_timestamp or 0) * _SECOND or None,
-        (participant.ring_timestamp or 0) * _SECOND or None,
-        (participant.accept_timestamp or 0) * _SECOND or None,
-        (participant.ended_timestamp or 0) * _SECOND or None,
+        t * _SECOND - EPOCH_US if (t := participant.start_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := participant.ring_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := participant.accept_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := participant.ended_timestamp) else None,
         participant.record_id or None,
         participant.transfer_from or None,
         participant.transfer_from_type or None,
@@ -181,7 +182,7 @@ def _recording(session_id: str, fitted: Fitted[sent.Recording]) -> Normalised:
         record.endpoint_user or "",
         record.record_id or "",
         record.sdk_app_id or None,
-        (record.timestamp or 0) * _SECOND or None,
+        t * _SECOND - EPOCH_US if (t := record.timestamp) else None,
         record.record_url or None,
         record.custom_record_url or None,
         _json(fitted.extra),
@@ -200,7 +201,7 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
         url or None,
         message.sdk_app_id or None,
         None if message.endpoint_user in (None, "") else str(message.endpoint_user),
-        (message.timestamp or 0) * _SECOND or None,
+        t * _SECOND - EPOCH_US if (t := message.timestamp) else None,
         _json(fitted.extra),
         _repairs(session_id, message.session_id, fitted.repairs),
     )
@@ -212,11 +213,11 @@ def _chat(session_id: str, fitted: Fitted[sent.Chat]) -> Normalised:
     row = rows.Chat(
         session_id,
         chat.sdk_app_id or None,
-        (chat.start_timestamp or 0) * _SECOND or None,
-        (chat.queued_timestamp or 0) * _SECOND or None,
-        (chat.ring_timestamp or 0) * _SECOND or None,
-        (chat.accept_timestamp or 0) * _SECOND or None,
-        (chat.ended_timestamp or 0) * _SECOND or None,
+        t * _SECOND - EPOCH_US if (t := chat.start_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := chat.queued_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := chat.ring_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := chat.accept_timestamp) else None,
+        t * _SECOND - EPOCH_US if (t := chat.ended_timestamp) else None,
         chat.duration,
         chat.ivr_duration,
         chat.end_status_string or None,

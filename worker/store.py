@@ -7,15 +7,17 @@ zombie, do no harm. What the database refuses is left out, by savepoints, and to
 See docs/decisions/0004-how-rows-are-stored.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
+from weakref import WeakSet
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schemas import rows
 from schemas.push import Action
 from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
+from worker import migrate
 from worker.batch import Item, Place
 from worker.database import Conflict, Connection, Refused, translated
 from worker.erasure import erased
@@ -30,6 +32,8 @@ PARTS = 8
 CHANCES = 3
 
 T = TypeVar("T")
+
+_PREPARED: WeakSet[Connection] = WeakSet()
 
 
 class RowChange(Struct):
@@ -55,11 +59,27 @@ class Settled(Struct, frozen=True):
     refused: list[Refusal]
 
 
+async def prepare(connection: Connection) -> None:
+    """Make a connection ready for `settle`; once for each. Raises DatabaseAway, or OperatorError if the schema does not fit."""
+    await migrate.check(connection)
+    with translated():
+        # Rows hold times as they travel: to make a number of a number, one by one, would cost a sixth of the worker.
+        await connection.set_builtin_type_codec(
+            "timestamptz", schema="pg_catalog", codec_name="int8", format="binary"
+        )
+        # All is looked up by its key. A plan that was made while a table was small would read it whole, for as
+        # long as the connection lasts.
+        await connection.execute("SET enable_seqscan = off")
+    _PREPARED.add(connection)
+
+
 async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
     """Store what of a batch is not settled yet in one transaction, but for the rows that the database refuses.
 
     Raises Conflict (read anew and try again), DatabaseAway, or Refused if it cannot be told what is refused.
     """
+    if connection not in _PREPARED:
+        raise ValueError("the connection was not prepared: it would shift all times by 30 years")
     with translated():
         async with connection.transaction():
             items, erasures = await look_up(connection, items)
@@ -77,7 +97,7 @@ async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
             if refused:
                 ledger = _leave_out(items, ledger, refused)
             ledger += anonymous
-            await _copy(connection, "push", LedgerRow.__struct_fields__, map(msgspec.structs.astuple, ledger))
+            await _copy(connection, "push", LedgerRow.__struct_fields__, [astuple(row) for row in ledger])
     return Settled(ledger, list(refused.values()))
 
 
@@ -141,14 +161,19 @@ async def _forgotten(
     connection: Connection, items: Sequence[Item], changes: dict[str, dict[Key, RowChange]]
 ) -> set[Place]:
     """Retries of pushes so old that their row no longer remembers them, but the ledger does."""
+    crowded = {
+        (action, key): change.state
+        for action, rows_changed in changes.items()
+        for key, change in rows_changed.items()
+        if change.version is not None and change.state.may_have_forgotten
+    }
+    if not crowded:
+        return set()
     doubtful = []
     for item in items:
-        if item.normalised is not None:
-            state = changes[item.normalised.action][item.normalised.key].state
-            if state.may_have_forgotten and item.envelope.push_id not in state.known:
-                doubtful.append(item)
-    if not doubtful:
-        return set()
+        state = item.normalised and crowded.get((item.normalised.action, item.normalised.key))
+        if state and item.envelope.push_id not in state.known:
+            doubtful.append(item)
     found = await connection.fetch(_KNOWN, [item.session_id for item in doubtful])
     known = {tuple(record) for record in found}
     return {
@@ -219,7 +244,7 @@ async def _write_participants(
         sessions = [change.key[0] for change in replaced]
         await connection.execute("DELETE FROM tccc.call_participant WHERE session_id = ANY($1)", sessions)
     participants = [
-        msgspec.structs.astuple(participant)
+        astuple(participant)
         for change in shown
         if change.content is not None
         for participant in change.content.participants
@@ -230,7 +255,7 @@ async def _write_participants(
 def _values(change: RowChange) -> tuple[Any, ...]:
     assert change.content is not None
     provenance = change.state.provenance()
-    return msgspec.structs.astuple(change.content.row) + msgspec.structs.astuple(provenance)
+    return astuple(change.content.row) + astuple(provenance)
 
 
 async def _remove(connection: Connection, table: Table, replaced: Sequence[RowChange]) -> None:
@@ -247,9 +272,8 @@ async def _expect_one(connection: Connection, statement: str, *values: Any) -> N
 
 
 async def _copy(
-    connection: Connection, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
+    connection: Connection, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]
 ) -> None:
-    records = list(records)
     if not records:
         return
     try:
@@ -261,10 +285,6 @@ async def _copy(
         if exc.line is not None and "session_id" in columns:
             exc.session_id = records[exc.line - 1][columns.index("session_id")]
         raise
-
-
-def _place(partition: int, offset: int, received_at: Micros) -> Place:
-    return (partition, offset, received_at)
 
 
 def _states(table: Table) -> str:

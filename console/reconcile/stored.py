@@ -1,12 +1,15 @@
 """The sessions of a slice as the database has them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from console.postgres import Questions
 from console.reconcile.span import Span
-from schemas.rows import Call, CallParticipant
+from schemas.rows import EPOCH_US, Call, CallParticipant
+
+R = TypeVar("R", Call, CallParticipant)
 
 
 class StoredSession(Struct, frozen=True):
@@ -23,11 +26,21 @@ async def stored_ids(database: Questions, session_ids: Collection[str]) -> set[s
 async def stored_sessions(database: Questions, session_ids: Collection[str]) -> dict[str, StoredSession]:
     """Those of them that have a row, with their participants."""
     wanted = list(session_ids)
-    found = {row[0]: StoredSession(Call(*row), []) for row in await database.all(_CALLS, wanted)}
+    found = {row[0]: StoredSession(_read(Call, row), []) for row in await database.all(_CALLS, wanted)}
     for row in await database.all(_PARTICIPANTS, wanted):
         if row[0] in found:
-            found[row[0]].participants.append(CallParticipant(*row))
+            found[row[0]].participants.append(_read(CallParticipant, row))
     return found
+
+
+def _read(kind: type[R], record: Iterable[Any]) -> R:
+    """Rows hold times as Postgres counts them; this connection reads them as µs since 1970."""
+    return kind(
+        *(
+            value - EPOCH_US if name.endswith("_at") and value is not None else value
+            for name, value in zip(kind.__struct_fields__, record, strict=True)
+        )
+    )
 
 
 async def began_within(database: Questions, sdk_app_id: int, span: Span) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Fills the tables with millions of calls: a template that a worker has stored, multiplied under random SessionIds.
+"""Fills the tables with millions of calls: what a worker has stored, under random SessionIds, spread over months.
 
 It stands for COPY of such rows, without their way through a client. Indexes are made afterwards, as full as
 random keys leave them in the long run.
@@ -24,9 +24,26 @@ _DEFINITIONS = """
     WHERE schemaname = 'tccc' AND tablename = ANY($1) AND indexname NOT IN (SELECT conname FROM pg_constraint)
 """
 _COLUMNS = """
-    SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns
+    SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position),
+        string_agg(
+            quote_ident(column_name) || CASE WHEN data_type LIKE 'timestamp%' THEN ' - earlier' ELSE '' END,
+            ', ' ORDER BY ordinal_position
+        )
+    FROM information_schema.columns
     WHERE table_schema = 'tccc' AND table_name = $1 AND is_generated = 'NEVER'
       AND column_name NOT IN ('session_id', 'kafka_offset')
+"""
+# Each copy of the template lies a few hours before the one before it.
+_APART = "interval '8 hours'"
+_DAYS = """
+    DO $$ BEGIN
+        FOR n IN 2..{days} LOOP  -- those of today and yesterday are there
+            EXECUTE format(
+                'CREATE TABLE IF NOT EXISTS tccc.push_bench_%s PARTITION OF tccc.push FOR VALUES FROM (%L) TO (%L)',
+                n, (current_date - n)::timestamp AT TIME ZONE 'UTC', (current_date - n + 1)::timestamp AT TIME ZONE 'UTC'
+            );
+        END LOOP;
+    END $$
 """
 
 
@@ -36,6 +53,7 @@ class Base:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._calls = 0
+        self._copies = 0
 
     async def take_template(self) -> None:
         for table in TABLES:
@@ -46,6 +64,8 @@ class Base:
 
     async def add(self, sessions: int) -> None:
         """So many sessions more, to the next multiple of the template."""
+        days = (self._copies + sessions // self._calls) // 3 + 2
+        await self._run(_DAYS.format(days=days))
         async with self._unsafely(), self._without_indexes():
             for first in range(0, sessions, _STEP):
                 await self._multiply(min(_STEP, sessions - first) // self._calls)
@@ -53,15 +73,19 @@ class Base:
 
     async def _multiply(self, times: int) -> None:
         await self._run(
-            "CREATE UNLOGGED TABLE renamed AS SELECT session_id AS was, gen_random_uuid()::text AS now "
-            f"FROM template_call, generate_series(1, {times})"
+            "CREATE UNLOGGED TABLE renamed AS SELECT session_id AS was, gen_random_uuid()::text AS now, "
+            f"n * {_APART} AS earlier "
+            f"FROM template_call, generate_series({self._copies + 1}, {self._copies + times}) AS n"
         )
+        self._copies += times
         for table in TABLES:
-            columns = await self._connection.fetchval(_COLUMNS, table)
+            record = await self._connection.fetchrow(_COLUMNS, table)
+            assert record is not None
+            columns, shifted = record
             more, values = (", kafka_offset", ", nextval('template_offset')") if table == "push" else ("", "")
             await self._run(
                 f"INSERT INTO tccc.{table} (session_id{more}, {columns}) "
-                f"SELECT now{values}, {columns} FROM template_{table} JOIN renamed ON was = session_id"
+                f"SELECT now{values}, {shifted} FROM template_{table} JOIN renamed ON was = session_id"
             )
         await self._run("DROP TABLE renamed")
 

@@ -27,6 +27,8 @@ from worker.migrate import migrate
 BASIC_USER, BASIC_PASSWORD = "tccc", "bench-password"
 _SESSION = b'"SessionId":"'
 _BATCH_BYTES = 256 * 1024
+# What docs/scaling.md recommends, for a machine of this size.
+_PRODUCTION = {"shared_buffers": "6GB", "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
 
 
 class Filled(Struct, frozen=True):
@@ -122,7 +124,10 @@ class Services:
 @asynccontextmanager
 async def started(home: Path, *, fast: bool = False) -> AsyncIterator[Services]:
     """Both, durable unless `fast`; commits have times of their own, by which push-to-row is measured."""
-    kafka, postgres = LocalKafka(home / "kafka", heap_mb=1024), LocalPostgres(home / "postgres", fast=fast)
+    kafka, postgres = (
+        LocalKafka(home / "kafka", heap_mb=1024),
+        LocalPostgres(home / "postgres", fast=fast, settings=_PRODUCTION),
+    )
     try:
         postgres.start()
         await execute(postgres.url, "ALTER SYSTEM SET track_commit_timestamp = on")

@@ -12,6 +12,7 @@ from schemas.decoding import decode_object, number, session_id_fault
 from schemas.envelope import MAX_PUSH_ID_BYTES
 from schemas.lenient import clean
 from schemas.push import PUSHES, Action, Body
+from schemas.rows import EPOCH_US
 from tests.fuzz.inputs import Request
 from worker.batch import Item, KafkaRecord, read
 from worker.normalise import Normalised, normalise, normalise_leniently
@@ -80,7 +81,7 @@ class _Kept:
         for row in (found.row, *found.participants):
             for name, value in msgspec.structs.asdict(row).items():
                 if name.endswith("_at") and value is not None:
-                    self.numbers.add(Decimal(value // 1_000_000))
+                    self.numbers.add(Decimal((value + EPOCH_US) // 1_000_000))
                 elif name in ("extra", "repairs", "satisfaction") or name.endswith("_keys"):
                     self._note(None if value is None else json.loads(value, parse_float=number))
                 else:

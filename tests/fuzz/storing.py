@@ -14,7 +14,7 @@ import msgspec
 from schemas.rows import TABLES
 from tests import services
 from tests.fuzz.laws import DEAD, STORED
-from worker import migrate
+from worker import migrate, store
 from worker.batch import Item, KafkaRecord, read
 from worker.database import Connection, Database
 from worker.dead_letters import DeadLetters, letter_headers
@@ -92,7 +92,7 @@ async def _rows_are_as_normalised(connection: Connection, applied: Sequence[Item
         )
         for row in rows:
             item = pushes.get((tuple(row[name] for name in table.key), row["push_id"]))
-            if item is None or item.normalised is None or row["received_at"] != item.envelope.received_at_us:
+            if item is None or item.normalised is None or row["received_at"] != item.received_at:
                 continue
             for name, value in msgspec.structs.asdict(item.normalised.row).items():
                 assert _same(name, value, row[name]), f"{table.name}.{name} reads back as another value"
@@ -120,7 +120,7 @@ async def own_store(url: str) -> AsyncIterator[Store]:
     _, question, options = tail.partition("?")
     made = f"{head}/{name}{question}{options}"
     await migrate.migrate(made)
-    database = Database(made, timeout_s=60.0, prepare=migrate.check)
+    database = Database(made, timeout_s=60.0, prepare=store.prepare)
     try:
         yield Store(database)
     finally:

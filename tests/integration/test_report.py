@@ -23,6 +23,7 @@ async def reported(database_url: str, *words: str) -> Ran:
     async with connected(database_url) as db:
         call = payload("cdr-inbound-transfer").replace(b'"wangwu@example.com"', json.dumps(EVIL).encode())
         name = json.loads(call)["SessionId"]
+        await store.prepare(db)
         await store.settle(db, [item(call, key=name)])
     span = ("--from", "2023-02-23", "--tz", "Asia/Shanghai")
     return await tccc(replace(Settings(), database_url=database_url), "report", *words, *span)

@@ -21,6 +21,7 @@ S = 1_000_000
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Connection]:
     connection = await connect(database_url)
+    await store.prepare(connection)
     yield connection
     await connection.close()
 
@@ -204,6 +205,7 @@ async def test_two_writers_of_the_same_records_settle_them_once(db: Connection, 
 
     async def writer() -> list[str]:
         connection = await connect(database_url)
+        await store.prepare(connection)
         outcomes = []
         for batch in batches:
             while True:
