@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from console.producers import retire
 from receiver.partitioning import partition_of
-from receiver.producer import retire
 from runtime.kafka import MAX_RECORD_BYTES, client_options
 from schemas.envelope import Record
 from schemas.errors import BrokerAway

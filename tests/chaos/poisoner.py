@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from receiver.producer import connect, retire
+from console.producers import retire
+from runtime.kafka import client_options
 from schemas.envelope import push_headers
-from schemas.errors import BrokerAway
 from schemas.settings import Settings
 from tests.chaos.journal import Journal, PushLine, TryLine
 
+CONNECT_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 5.0
 RETRY_S = 1.0
 
@@ -25,12 +26,15 @@ async def put_poison(
     try:
         while True:
             try:
-                producer = producer or await connect(settings, (settings.kafka_topic,))
+                if producer is None:
+                    producer = AIOKafkaProducer(**client_options(settings), acks="all")
+                    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                        await producer.start()
                 line, key = next(records)
                 await journal.write(line)
                 await _put(producer, settings.kafka_topic, line, key, journal)
                 await asyncio.sleep(every_s)
-            except (KafkaError, BrokerAway, TimeoutError):
+            except (KafkaError, OSError, TimeoutError):
                 if producer is not None:
                     await retire(producer)
                     producer = None
