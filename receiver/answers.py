@@ -55,7 +55,7 @@ class Reply:
     `limit` is the setting that was met, where it is one.
     """
 
-    __slots__ = ("_close", "_keep", "limit", "outcome", "status")
+    __slots__ = ("_close", "_keep", "is_ok", "limit", "outcome", "status")
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Reply:
     ) -> None:
         self.outcome = outcome
         self.status = status
+        self.is_ok = status is HTTPStatus.OK
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._close = Answer(status, told, {**named, "Connection": "close"})
         self._keep = self._close if "Connection" in named else Answer(status, told, named)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -105,7 +104,7 @@ class PushServer(Server):
                 reply = await self._receive(request, target)
         finally:
             metrics.in_flight -= 1
-        self._open.waiting(cast("Connection", request.protocol), taken=reply.status is HTTPStatus.OK)
+        self._open.waiting(cast("Connection", request.protocol), taken=reply.is_ok)
         metrics.answered(target.action, reply.outcome)
         if reply.limit is not None:
             metrics.limit_hit(reply.limit)
