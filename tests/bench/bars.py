@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from tests.bench.figures import Part, short
-from tests.bench.part_receiver import FIXED_RATE
+from tests.bench.part_receiver import BUSY_RATE, FIXED_RATE
 from tests.bench.part_spool import AWAY_RATE, LIVE_RATE
 from tests.bench.part_whole import EASY_RATE
 
@@ -66,8 +66,9 @@ def _receiver(median: Median) -> Iterator[Bar]:
             _ratio(fixed(ours, figure), fixed(naive, figure)),
             1.3,
         )
-    two = _ratio(fixed("two receivers", "cpu_us"), fixed(ours, "cpu_us"))
-    yield Bar(f"two receivers {at}: CPU a push, of one's", two, 1.15)
+    for rate in (FIXED_RATE, BUSY_RATE):
+        one, two = (median("receiver", f"{case}, {rate}/s", "cpu_us") for case in (ours, "two receivers"))
+        yield Bar(f"two receivers at {rate:,}/s: CPU a push, of one's", _ratio(two, one), 1.15)
 
 
 def _worker(median: Median, cores: int) -> Iterator[Bar]:

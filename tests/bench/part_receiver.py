@@ -20,6 +20,8 @@ from tests.bench.run import Run
 CLOSED_S = 2.5
 FIXED_S = 2.5
 FIXED_RATE = 3000
+BUSY_RATE = 8000  # of which one process is busy: where a second one begins to make sense
+OURS = {"receiver": 1, "two receivers": 2}
 _WARM_S = 2.0
 _PEERS = "tests.bench.peers"
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
@@ -45,6 +47,8 @@ async def measure_receiver(run: Run) -> Rounds:
         fixed = [c for c in contenders if c.name != "read and answer"]
         cases = {f"{c.name}, closed loop": partial(push, run, c, CLOSED_S, 0) for c in closed}
         cases |= {f"{c.name}, {FIXED_RATE}/s": partial(push, run, c, FIXED_S, FIXED_RATE) for c in fixed}
+        ours = [c for c in contenders if c.name in OURS]
+        cases |= {f"{c.name}, {BUSY_RATE}/s": partial(push, run, c, FIXED_S, BUSY_RATE) for c in ours}
         await rounds.interleave(cases)
     await run.services.drop_topics(c.topic for c in contenders if c.topic)
     return rounds
@@ -75,7 +79,7 @@ async def push(run: Run, contender: Contender, seconds: float, rate: float) -> S
 
 async def _contenders(run: Run, stack: AsyncExitStack, rounds: Rounds) -> AsyncIterator[Contender]:
     """All of them run at once; who is not being measured has nothing to do."""
-    for name, count in (("receiver", 1), ("two receivers", 2)):
+    for name, count in OURS.items():
         yield await stack.enter_async_context(project(run, name, count))
     for name, command in peer_commands(run).items():
         try:
