@@ -14,7 +14,7 @@ _IDLE_S = 0.2
 _LOOK_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 _CHUNKS_PER_S = 20  # larger ones would hold up live pushes for longer
-_MAX_CHUNK_RECORDS = 500
+_FIRST_CHUNK_RECORDS, _MAX_CHUNK_RECORDS = 20, 500
 
 
 class Drainer:
@@ -27,7 +27,8 @@ class Drainer:
         self._publish = publish
         self._kafka_ready = kafka_ready
         self._rate_per_s = rate_per_s
-        self._chunk_records = max(1, min(_MAX_CHUNK_RECORDS, rate_per_s // _CHUNKS_PER_S))
+        self._most_records = max(1, min(_MAX_CHUNK_RECORDS, rate_per_s // _CHUNKS_PER_S))
+        self._chunk_records = _FIRST_CHUNK_RECORDS
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -64,6 +65,7 @@ class Drainer:
         wait_s = _FIRST_WAIT_S
         while not self._stopping.is_set():
             if not (self._spool.status().records and self._kafka_ready()):
+                self._chunk_records = _FIRST_CHUNK_RECORDS
                 await self._sleep(_IDLE_S)
                 continue
             try:
@@ -79,10 +81,16 @@ class Drainer:
         return self._spool.status().records > 0
 
     async def _drain_chunk(self) -> Drained:
-        """One chunk, and then as long a rest as the rate asks for."""
+        """One chunk, and then as long a rest as the rate asks for.
+
+        Chunks begin small and double: a broker that just came back is slow at first, and live pushes wait with it.
+        """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        drained = await self._spool.drain(self._publish, max_records=self._chunk_records)
+        drained = await self._spool.drain(
+            self._publish, max_records=min(self._chunk_records, self._most_records)
+        )
+        self._chunk_records = min(2 * self._chunk_records, self._most_records)
         tried = drained.left + drained.stayed
         await self._sleep(began_s + max(tried / self._rate_per_s, 0.001) - loop.time())
         return drained

@@ -309,6 +309,19 @@ async def test_the_drainer_waits_for_kafka_and_backs_off_while_it_refuses(tmp_pa
         assert spool.status().records == 0
 
 
+async def test_a_drainer_begins_with_small_chunks(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    async def publish(records: Sequence[Record]) -> Sequence[Exception | None]:
+        sizes.append(len(records))
+        return [None] * len(records)
+
+    async with opened(tmp_path) as spool:
+        await put_all(spool, [make_record(number) for number in range(200)])
+        assert await Drainer(spool, publish, kafka_ready=lambda: True, rate_per_s=1_600).drain_all() == 200
+    assert sizes == [20, 40, 80, 60]
+
+
 async def test_a_drainer_that_stops_lets_its_chunk_finish(tmp_path: Path) -> None:
     entered, released = asyncio.Event(), asyncio.Event()
 
