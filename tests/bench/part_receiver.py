@@ -22,6 +22,8 @@ FIXED_S = 2.5
 FIXED_RATE = 3000
 BUSY_RATE = 8000  # of which one process is busy: where a second one begins to make sense
 OURS = {"receiver": 1, "two receivers": 2}
+# What two processes cost that do next to nothing.
+READERS = {"read and answer": 1, "two that read and answer": 2}
 _WARM_S = 2.0
 _PEERS = "tests.bench.peers"
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
@@ -43,12 +45,12 @@ async def measure_receiver(run: Run) -> Rounds:
         contenders = [c async for c in _contenders(run, stack, rounds)]
         for contender in contenders:
             await run.generator.run(contender.port, seconds=_WARM_S)
-        closed = [c for c in contenders if c.name != "two receivers"]
-        fixed = [c for c in contenders if c.name != "read and answer"]
+        closed = [c for c in contenders if len(c.pids) == 1]
+        fixed = [c for c in contenders if c.name not in READERS]
+        scaled = [c for c in contenders if c.name in OURS or c.name in READERS]
         cases = {f"{c.name}, closed loop": partial(push, run, c, CLOSED_S, 0) for c in closed}
         cases |= {f"{c.name}, {FIXED_RATE}/s": partial(push, run, c, FIXED_S, FIXED_RATE) for c in fixed}
-        ours = [c for c in contenders if c.name in OURS]
-        cases |= {f"{c.name}, {BUSY_RATE}/s": partial(push, run, c, FIXED_S, BUSY_RATE) for c in ours}
+        cases |= {f"{c.name}, {BUSY_RATE}/s": partial(push, run, c, FIXED_S, BUSY_RATE) for c in scaled}
         await rounds.interleave(cases)
     await run.services.drop_topics(c.topic for c in contenders if c.topic)
     return rounds
@@ -107,7 +109,7 @@ def peer_commands(run: Run) -> dict[str, Sequence[str]]:
         "FastAPI": [*python, "uvicorn", f"{_PEERS}.fastapi_confluent:app", "--port", "{port}", *_UVICORN],
         "naive aiohttp": [*python, f"{_PEERS}.aiohttp_naive"],
         "group commit": [*python, f"{_PEERS}.group_commit"],
-        "read and answer": [*python, f"{_PEERS}.group_commit"],
+        **{name: [*python, f"{_PEERS}.group_commit"] for name in READERS},
     }
     if run.programs is not None:
         commands["Go"] = [str(run.programs / "receiver")]
@@ -117,7 +119,7 @@ def peer_commands(run: Run) -> dict[str, Sequence[str]]:
 @asynccontextmanager
 async def _peer(run: Run, name: str, command: Sequence[str]) -> AsyncIterator[Contender]:
     port = free_port()
-    topic = "" if name == "read and answer" else await run.services.make_topic()
+    topic = "" if name in READERS else await run.services.make_topic()
     environ = {
         "PORT": str(port),
         "TOPIC": topic,
@@ -126,8 +128,12 @@ async def _peer(run: Run, name: str, command: Sequence[str]) -> AsyncIterator[Co
     }
     words = [word.format(port=port) for word in command]
     file_name = "peer-" + name.replace(" ", "-")
-    async with peer(run.services, file_name, words, environ, port=port) as pid:
-        yield Contender(name=name, port=port, pids=[pid], topic=topic)
+    async with AsyncExitStack() as stack:
+        pids = [
+            await stack.enter_async_context(peer(run.services, f"{file_name}-{n}", words, environ, port=port))
+            for n in range(READERS.get(name, 1))
+        ]
+        yield Contender(name=name, port=port, pids=pids, topic=topic)
 
 
 def _cores() -> str:

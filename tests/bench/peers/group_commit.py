@@ -1,6 +1,7 @@
 """The least that is durable on aiohttp: its low-level server, and group commit without keys, checks or spool.
 
-Where TOPIC is empty it only reads and answers, which is the limit of the server. PORT and BOOTSTRAP as ever.
+Where TOPIC is empty it only reads and answers, which is the limit of the server. PORT and BOOTSTRAP as ever; several
+may share a port.
 """
 
 import asyncio
@@ -63,7 +64,7 @@ async def serve() -> None:
 
     runner = web.ServerRunner(web.Server(receive), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", int(os.environ["PORT"]), backlog=1024).start()
+    await web.TCPSite(runner, "127.0.0.1", int(os.environ["PORT"]), backlog=1024, reuse_port=True).start()
     await asyncio.Event().wait()
 
 
