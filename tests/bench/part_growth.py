@@ -9,11 +9,12 @@ from tests.bench.rounds import Rounds
 from tests.bench.run import Run
 from tests.bench.services import database, empty
 
+AFTER_CHECKPOINT = ", just after a checkpoint"
 _TEMPLATE = 20_000
 
 
 async def measure_growth(run: Run) -> Rounds:
-    """Just after a checkpoint, when the most pages are written whole; the same for each size."""
+    """For each size twice: just after a checkpoint, when the most pages are written whole, and then once more."""
     rounds = run.rounds("growth", 1, repeats=0)  # a second try would find the first one's rows
     await empty(run.services, TABLES)
     template = await run.services.fill(_TEMPLATE, seed=100)
@@ -26,10 +27,12 @@ async def measure_growth(run: Run) -> Rounds:
             if size > held:
                 await base.add(size - held)
                 held = size
-            filled = await run.services.fill(run.options.records * 2, seed=101 + number)
             await connection.execute("CHECKPOINT")
-            await rounds.attempt(f"{size:,} sessions", partial(drain, run, project(), filled, keep=True))
-            await run.services.drop_topics([filled.topic])
+            for turn, when in enumerate((AFTER_CHECKPOINT, "")):
+                filled = await run.services.fill(run.options.records * 2, seed=101 + 2 * number + turn)
+                measure = partial(drain, run, project(), filled, keep=True)
+                await rounds.attempt(f"{size:,} sessions{when}", measure)
+                await run.services.drop_topics([filled.topic])
     await empty(run.services, TABLES)
     await run.services.drop_topics([template.topic])
     return rounds
