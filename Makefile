@@ -5,6 +5,7 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 
 BENCH := .venv-bench
 PROMETHEUS ?= .prometheus/usr/bin
+SERVICES ?= $(TEST_SERVICES)
 
 .PHONY: help setup run test coverage chaos bench compose-test manifests rules dashboards audit-deps sbom check format lock clean page
 
@@ -24,8 +25,8 @@ setup: .venv/.ready  ## the virtual environment, from locked dependencies; .venv
 run: setup  ## the whole pipeline on this machine, until Ctrl-C
 	@$(BIN)/tccc up $(ARGS)
 
-test: setup  ## every test, on real Kafka and Postgres
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup  ## every test, on real Kafka and Postgres: ARGS="tests/contract -q" SERVICES=containers
+	@TEST_SERVICES=$(SERVICES) $(BIN)/python -m pytest $(ARGS)
 
 coverage: setup  ## the tests, and which lines they run, processes of their own included
 	@rm -f .coverage .coverage.*

@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +20,20 @@ PAYLOADS = Path(__file__).parent / "payloads"
 # No test asserts a time: on a busy machine an example may take as long as it likes.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_report_header() -> str:
+    kafka, postgres = map(services.source_of, ("TCCC_KAFKA_BOOTSTRAP", "TCCC_DATABASE_URL"))
+    return f"services: Kafka: {kafka}, Postgres: {postgres} ({services.CHOICE})"
+
+
+def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
+    """Which tests use other services than those of the header, and why."""
+    marks = [mark for item in items for mark in item.iter_markers("own_services")]
+    return [
+        f"{count} on embedded services of their own: {why}"
+        for why, count in Counter(mark.args[0] for mark in marks).items()
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,23 +1,28 @@
-"""Real Kafka and Postgres for the tests: the environment's, else a Docker engine's, else the embedded ones."""
+"""Real Kafka and Postgres for the tests: the environment's, else a Docker engine's, else the embedded ones.
+
+TEST_SERVICES=containers or TEST_SERVICES=embedded asks for one of them and for nothing else.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import asyncpg
 import docker
 from docker.errors import DockerException
 
+CHOICE = "TEST_SERVICES"
 _KAFKA_TIMEOUT_S = 120  # testcontainers' own 30 s are short on a busy machine
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Yields the URL of a superuser."""
-    if url := os.environ.get("TCCC_DATABASE_URL"):
-        yield url
-    elif _docker_answers():
+    if (source := source_of("TCCC_DATABASE_URL")) == "environment":
+        yield os.environ["TCCC_DATABASE_URL"]
+    elif source == "containers":
         from testcontainers.community.postgres import PostgresContainer
 
         with PostgresContainer("postgres:18", driver=None) as container:
@@ -36,9 +41,9 @@ def postgres(folder: Path) -> Iterator[str]:
 @contextmanager
 def kafka(folder: Path) -> Iterator[str]:
     """Yields the bootstrap addresses."""
-    if bootstrap := os.environ.get("TCCC_KAFKA_BOOTSTRAP"):
-        yield bootstrap
-    elif _docker_answers():
+    if (source := source_of("TCCC_KAFKA_BOOTSTRAP")) == "environment":
+        yield os.environ["TCCC_KAFKA_BOOTSTRAP"]
+    elif source == "containers":
         from testcontainers.community.kafka import KafkaContainer
 
         container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
@@ -57,6 +62,19 @@ def kafka(folder: Path) -> Iterator[str]:
             brokers.stop()
 
 
+def source_of(address: str) -> str:
+    """`environment`, `containers` or `embedded`: where the service is taken from whose address a variable may hold."""
+    asked = os.environ.get(CHOICE)
+    if asked not in {None, "", "containers", "embedded"}:
+        raise ValueError(f"{CHOICE}: containers or embedded")
+    if asked:
+        return asked
+    if os.environ.get(address):
+        return "environment"
+    return "containers" if _docker_answers() else "embedded"
+
+
+@cache
 def _docker_answers() -> bool:
     if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
         return False  # the client leaks a socket where there is no engine

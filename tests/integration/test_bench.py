@@ -17,6 +17,7 @@ from tests.bench.services import started
 RECORDS = 300
 
 
+@pytest.mark.own_services("measures processes on this machine")
 async def test_a_round_of_receiver_and_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no Go: the Python generator, and nothing to build
     async with started(tmp_path, fast=True) as services:

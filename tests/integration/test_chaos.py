@@ -33,6 +33,7 @@ def make_drill(postgres_url: str, kafka_bootstrap: str, tmp_path: Path) -> MakeD
     return make
 
 
+@pytest.mark.own_services("kills and freezes brokers and the database")
 @pytest.mark.timeout(300)
 async def test_nothing_acknowledged_is_lost_whatever_happens(tmp_path: Path) -> None:
     options = Options(

@@ -23,6 +23,8 @@ from deploy.local.state import Pids, StackState, read_state, write_state
 from deploy.local.supervisor import Supervisor, Unit
 from schemas.errors import OperatorError
 
+pytestmark = pytest.mark.own_services("is about the embedded services themselves")
+
 STATE = StackState(
     push_url="http://127.0.0.1:8080/",
     receiver_admin_urls=[],

@@ -153,6 +153,7 @@ async def test_kafka_not_there_yet(settings: Settings, eventually: Until) -> Non
     assert await rows.counts() == {"applied": 200}
 
 
+@pytest.mark.own_services("tccc up starts them")
 @pytest.mark.timeout(300)
 async def test_tccc_up_keeps_what_it_acknowledged(tmp_path: Path, eventually: Until) -> None:
     """Ctrl-C under load, started again: every acknowledged push is a row; nothing is left behind."""

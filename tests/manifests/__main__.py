@@ -21,7 +21,8 @@ RELEASES = ("1.30", "1.35")
 
 def main() -> int:
     sources = {path.name: tools.build(path) for path in sorted((KUBERNETES / "overlays").iterdir())}
-    sources["drain"] = list(yaml.safe_load_all((KUBERNETES / "drain" / "job.yaml").read_text()))
+    for path in ("drain/job.yaml", "components/reconcile/reconcile.yaml"):  # no overlay has them
+        sources[path] = list(yaml.safe_load_all((KUBERNETES / path).read_text()))
     sources["rules"] = [prometheus_rule(path) for path in sorted(RULES.glob("*.yml"))]
     failed = 0
     for source, objects in sources.items():

@@ -27,7 +27,10 @@ from tests.secure.brokers import SecureKafka
 from tests.secure.database import CERTIFIED, PASSWORD, USER, SecurePostgres
 from worker.database import connected as database_connected
 
-pytestmark = pytest.mark.usefixtures("_no_stack")
+pytestmark = [
+    pytest.mark.usefixtures("_no_stack"),
+    pytest.mark.own_services("asks for TLS and credentials"),
+]
 
 
 @pytest.fixture

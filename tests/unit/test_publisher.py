@@ -168,6 +168,7 @@ def frozen(kafka: LocalKafka) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.own_services("freezes its broker")
 async def test_a_frozen_broker_is_given_up_and_found_again(
     own_kafka: LocalKafka, own_topics: Settings
 ) -> None:
@@ -195,6 +196,7 @@ async def _published(publisher: Publisher, one: Record) -> bool:
     return True
 
 
+@pytest.mark.own_services("freezes its broker")
 async def test_closing_is_bounded_while_the_broker_is_frozen(
     own_kafka: LocalKafka, own_topics: Settings
 ) -> None:
