@@ -75,8 +75,10 @@ class Brokers:
 
     async def topic(self, name: str) -> Topic | None:
         """None if there is no such topic."""
-        described: dict[str, Any] = (await self._admin.describe_topics([name]))[0]
-        if not described["partitions"]:
+        # All of them: brokers that create topics by themselves do so for one that is asked for by its name.
+        known: list[dict[str, Any]] = await self._admin.describe_topics()
+        described = next((each for each in known if each["topic"] == name), None)
+        if described is None or not described["partitions"]:
             return None
         partitions = [_partition(facts) for facts in described["partitions"]]
         return Topic(

@@ -1,7 +1,8 @@
 """The everyday verbs on real services: what they say when all is well, and in words when something is not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,10 @@ from msgspec.structs import replace
 
 from console.status import database
 from console.status.facts import RowCount
+from deploy.local.broker import Broker, Node
+from deploy.local.install import install_kafka
+from deploy.local.kafka import new_cluster_id
+from deploy.local.ports import free_port
 from schemas.settings import Settings
 from tests.commands import Ran, shell, tccc
 from tests.processes import environment, running
@@ -62,6 +67,35 @@ async def test_topics_are_created_once_and_differences_told(topics: Settings) ->
         other = await tccc(*argv, environ=environ | {"TCCC_TOPIC_PARTITIONS": "7"})
         assert other.status == 3
         assert f"warning: {fresh.kafka_topic}: partitions is 6, by the settings 7\n" in other.err
+
+
+@pytest.fixture
+def obliging_kafka(tmp_path: Path) -> Iterator[str]:
+    """A broker as Kafka's own defaults have it: it makes a topic that somebody asks for by its name."""
+    ports: list[int] = []
+    for _ in range(3):
+        ports.append(free_port(taken=ports))
+    node = Node(0, *ports, ports[0])
+    overrides = {"auto.create.topics.enable": "true"}
+    runtime = install_kafka(heap_mb=256)
+    broker = Broker(tmp_path / "broker", node, [node], runtime, new_cluster_id(), overrides=overrides)
+    broker.spawn()
+    try:
+        broker.wait_ready(90.0)
+        yield f"127.0.0.1:{node.client_port}"
+    finally:
+        broker.stop(timeout_s=20.0)
+
+
+@pytest.mark.own_services("needs a broker that creates topics by itself")
+async def test_looking_at_topics_creates_none(obliging_kafka: str) -> None:
+    environ = environment(Settings(kafka_bootstrap=obliging_kafka))
+    for verb in ("doctor", "status"):
+        await tccc(verb, environ=environ)
+    looked = await tccc("topics", "--dry-run", "--json", environ=environ)
+    assert [topic["state"] for topic in looked.json["topics"]] == ["missing", "missing"]
+    created = await tccc("topics", environ=environ)
+    assert (created.status, created.err) == (0, "")
 
 
 async def test_topics_says_why_it_cannot_create(topics: Settings) -> None:
