@@ -19,7 +19,7 @@ Examples:
 """
 _DRIFT = """
 SELECT kind, action, name, value, source, records, first_seen, last_seen FROM tccc.drift
-WHERE last_seen >= $1 ORDER BY kind, action, name, value, source
+WHERE last_seen >= $1 ORDER BY kind, action, name COLLATE "C", value COLLATE "C", source
 """
 
 
