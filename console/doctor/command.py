@@ -32,7 +32,8 @@ def doctor(
 ) -> int:
     """Look whether each dependency can be reached and is well, and say what to do if not.
 
-    Exit status 1 if something failed; warnings alone are 0. Changes nothing.
+    Exit status 1 if something failed; warnings alone are 0. Changes nothing. With --worker-admin alone, what only
+    concerns receivers is left out.
     """
     findings = asyncio.run(examine(target(home, receiver_admin, worker_admin)))
     failed = any(finding.state == "fail" for finding in findings)
@@ -44,11 +45,12 @@ def doctor(
 
 
 async def examine(about: Target) -> list[Finding]:
+    receives = bool(about.receiver_admin_urls)  # a worker's machine has neither a spool nor a door
     groups = await asyncio.gather(
         kafka.examine(about.settings),
         database.examine(about.settings),
-        asyncio.to_thread(machine.examine, about.settings),
-        doors.examine(about.settings),
+        asyncio.to_thread(machine.examine, about.settings, receives=receives),
+        *([doors.examine(about.settings)] if receives else []),
         processes.examine(about),
     )
     return [finding for group in groups for finding in group]

@@ -12,9 +12,9 @@ from schemas.settings import Settings
 FEW_FILES = 4096
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Blocks for as long as the disk does."""
-    return [*_spool(settings), _open_files()]
+def examine(settings: Settings, *, receives: bool) -> list[Finding]:
+    """Blocks for as long as the disk does; only a machine that receives has a spool."""
+    return [*(_spool(settings) if receives else ()), _open_files()]
 
 
 def _spool(settings: Settings) -> list[Finding]:

@@ -137,6 +137,15 @@ async def test_doctor_names_topics_that_are_missing_or_differ(topics: Settings, 
     assert "partitions is 6, by the settings 7" in found[dead_topic][1]
 
 
+async def test_a_worker_needs_no_spool(topics: Settings) -> None:
+    worker = replace(topics, spool_dir="/proc/no/such")
+    of_a_receiver = {"spool", "who may push"}
+    ran = await tccc("doctor", "--json", environ=environment(worker))
+    assert of_a_receiver <= set(findings(ran))
+    ran = await tccc("doctor", "--json", "--worker-admin", f"http://{NOWHERE}", environ=environment(worker))
+    assert not of_a_receiver & set(findings(ran))
+
+
 async def test_doctor_asks_each_bootstrap_address(topics: Settings) -> None:
     some = replace(topics, kafka_bootstrap=f"{NOWHERE},{topics.kafka_bootstrap}", topic_replication=1)
     found = findings(await tccc("doctor", "--json", environ=environment(some)))

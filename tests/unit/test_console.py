@@ -213,7 +213,7 @@ def test_sizes_and_ages_are_short() -> None:
 
 def test_the_doctor_looks_at_the_spools_folder(tmp_path: Path) -> None:
     def states(folder: str, max_bytes: int = 2**20) -> list[tuple[str, str]]:
-        found = machine.examine(Settings(spool_dir=folder, spool_max_bytes=max_bytes))
+        found = machine.examine(Settings(spool_dir=folder, spool_max_bytes=max_bytes), receives=True)
         return [(finding.state, finding.detail) for finding in found if finding.check == "spool"]
 
     assert states(str(tmp_path))[0][0] == "ok"
