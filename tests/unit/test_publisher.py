@@ -161,6 +161,7 @@ async def own_topics(own_kafka: LocalKafka) -> Settings:
 def frozen(kafka: LocalKafka) -> Iterator[None]:
     for pid in kafka.pids:
         os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED)  # it may answer until then
     try:
         yield
     finally:
