@@ -2,6 +2,8 @@
 
 import importlib
 import logging
+import os
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -61,6 +63,10 @@ def tccc() -> None:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     crash.without_data()
+    if (
+        os.getpid() == 1
+    ):  # of a container: there SIGTERM does nothing until somebody handles it, as a role does later
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     logging.getLogger().addHandler(logging.NullHandler())  # a verb tells itself what libraries would log
     try:
         status: Any = tccc.main(args=argv, prog_name="tccc", standalone_mode=False)

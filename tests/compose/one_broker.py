@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import ssl
 import subprocess
 import urllib.request
@@ -118,6 +119,18 @@ def test_roles_drain_at_sigterm_and_data_outlives_the_containers(stack: Stack) -
     assert (stack.query(ROWS), settled(stack)) == before
     say(f"\n  after down and up: {before[0][0]} calls, {len(before[1])} pushes, as before")
     stack.tccc("audit")
+
+
+def test_what_handles_no_sigterm_ends_at_it_all_the_same(stack: Stack) -> None:
+    """As process 1, which the kernel spares: a role that has just begun, a command without an init."""
+    image = stack.inspect(stack.containers("worker")[0])["Config"]["Image"]
+    container = stack.docker("run", "--detach", image, "status", "--watch", "1").strip()
+    try:
+        wait_until(lambda: stack.docker("logs", container), "its first screen")
+        stack.docker("stop", "--time", "60", container)
+        assert stack.inspect(container)["State"]["ExitCode"] == 128 + signal.SIGTERM
+    finally:
+        stack.docker("rm", "--force", container)
 
 
 def test_https_is_terminated_in_its_profile(stack: Stack) -> None:

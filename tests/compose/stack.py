@@ -48,10 +48,13 @@ class Stack:
 
     def kill(self, container: str) -> None:
         """As a crash would, without a word of warning."""
-        self._run(["docker", "kill", "--signal", "KILL", container])
+        self.docker("kill", "--signal", "KILL", container)
+
+    def docker(self, *arguments: str) -> str:
+        return self._run(["docker", *arguments]).stdout
 
     def inspect(self, container: str) -> Any:
-        return json.loads(self._run(["docker", "inspect", container]).stdout)[0]
+        return json.loads(self.docker("inspect", container))[0]
 
     def inside(self, container: str, *command: str) -> subprocess.CompletedProcess[str]:
         return self._run(["docker", "exec", container, *command], check=False)
