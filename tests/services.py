@@ -47,7 +47,7 @@ def kafka(folder: Path) -> Iterator[str]:
         from testcontainers.community.kafka import KafkaContainer
 
         container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
-        container.with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")  # as in deployments and in the embedded one
+        container.with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")  # as deployments have it
         try:
             yield container.start(timeout=_KAFKA_TIMEOUT_S).get_bootstrap_server()
         finally:

@@ -75,14 +75,15 @@ def obliging_kafka(tmp_path: Path) -> Iterator[str]:
     ports: list[int] = []
     for _ in range(3):
         ports.append(free_port(taken=ports))
-    node = Node(0, *ports, ports[0])
+    client, internal, controller = ports
+    node = Node(0, client, internal, controller, client)
     overrides = {"auto.create.topics.enable": "true"}
     runtime = install_kafka(heap_mb=256)
     broker = Broker(tmp_path / "broker", node, [node], runtime, new_cluster_id(), overrides=overrides)
     broker.spawn()
     try:
         broker.wait_ready(90.0)
-        yield f"127.0.0.1:{node.client_port}"
+        yield f"127.0.0.1:{client}"
     finally:
         broker.stop(timeout_s=20.0)
 

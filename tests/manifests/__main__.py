@@ -21,8 +21,11 @@ RELEASES = ("1.30", "1.35")
 
 def main() -> int:
     sources = {path.name: tools.build(path) for path in sorted((KUBERNETES / "overlays").iterdir())}
-    for path in ("drain/job.yaml", "components/reconcile/reconcile.yaml"):  # no overlay has them
-        sources[path] = list(yaml.safe_load_all((KUBERNETES / path).read_text()))
+    # no overlay has these
+    sources["drain"] = tools.build(KUBERNETES / "drain")
+    sources["reconcile"] = list(
+        yaml.safe_load_all((KUBERNETES / "components" / "reconcile" / "reconcile.yaml").read_text())
+    )
     sources["rules"] = [prometheus_rule(path) for path in sorted(RULES.glob("*.yml"))]
     failed = 0
     for source, objects in sources.items():
