@@ -98,9 +98,9 @@ format: setup  ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
 lock: setup  ## pin the dependencies anew, with hashes and without addresses
-	$(PIN) --extra local --extra report --extra reconcile --output-file requirements/dev.txt requirements/dev.in pyproject.toml
-	$(PIN) --constraints requirements/dev.txt --extra local --extra reconcile --output-file requirements/bench.txt requirements/bench.in pyproject.toml
-	$(PIN) --constraints requirements/dev.txt --extra reconcile --output-file requirements/production.txt pyproject.toml
+	$(PIN) --extra local --extra report --extra reconcile --extra tracing --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(PIN) --constraints requirements/dev.txt --extra local --extra reconcile --extra tracing --output-file requirements/bench.txt requirements/bench.in pyproject.toml
+	$(PIN) --constraints requirements/dev.txt --extra reconcile --extra tracing --output-file requirements/production.txt pyproject.toml
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 	$(PIN) --constraints requirements/dev.txt --output-file requirements/manifests.txt requirements/manifests.in
 	$(PIN) --output-file requirements/fuzz.txt requirements/fuzz.in
