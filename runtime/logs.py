@@ -56,7 +56,7 @@ def configure(settings: Settings) -> None:
     # aiokafka warns on each reconnect and prints records' errors; asyncio prints task exceptions with data.
     for chatty in ("aiokafka", "asyncio", "aiohttp"):
         logging.getLogger(chatty).setLevel(max(level, logging.ERROR))
-    handler.addFilter(_Damper(("aiokafka", "asyncio", "aiohttp")))
+    handler.addFilter(_Damper(("aiokafka", "asyncio", "aiohttp", "opentelemetry")))
 
 
 def _without_data(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -96,7 +96,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _Damper(logging.Filter):
-    """Of libraries that say the same thousands of times while a broker is away, lets one of each kind pass."""
+    """Of libraries that say the same thousands of times while something is away, lets one of each kind pass."""
 
     every_s = 10.0
 

@@ -15,6 +15,7 @@ Headers = list[tuple[str, bytes]]
 Source = Literal["push", "api"]
 
 MAX_PUSH_ID_BYTES = 200
+TRACEPARENT = "traceparent"  # W3C trace context, there if the receiver traces
 
 
 class Record(Struct, frozen=True, gc=False):

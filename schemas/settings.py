@@ -28,6 +28,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 _ADDRESS = r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}"
 Port = Annotated[str, Meta(pattern=f"^{_ADDRESS}$")]
+OptionalUrl = Annotated[str, Meta(pattern=r"^(https?://[^?#@\s]+)?$")]
 OptionalPort = Annotated[str, Meta(pattern=f"^({_ADDRESS})?$")]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0, le=86400)]
@@ -213,6 +214,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["auto", "json", "console"], Meta(description="auto: console on a terminal, else JSON")
     ] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    tracing: Annotated[
+        Literal["off", "otlp"], Meta(description="otlp: send spans to an OpenTelemetry collector")
+    ] = "off"
+    tracing_endpoint: Annotated[
+        OptionalUrl,
+        Meta(
+            description="the collector, http://HOST:4318; empty: OTEL_EXPORTER_OTLP_ENDPOINT, else localhost"
+        ),
+    ] = ""
+    tracing_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="share of the pushes that are traced; the receiver draws them")
+    ] = 1.0
 
     @property
     def min_insync_replicas(self) -> int:
@@ -277,6 +290,7 @@ def _convert(name: str, value: str) -> Any:
 _EXPECTED = {
     "TCCC_PUSH_PATH": "a path such as /push is expected",
     "TCCC_VENDOR_ENDPOINT": "http://HOST:PORT or https://HOST is expected",
+    "TCCC_TRACING_ENDPOINT": "http://HOST:PORT or https://HOST, without /v1/traces, is expected",
 }
 
 

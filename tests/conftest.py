@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from runtime.topics import ensure_topics
 from schemas.settings import Settings
 from tests import leaks, services
+from tests.collector import Collector, collecting
 from worker.migrate import migrate
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -107,6 +108,17 @@ async def topics(kafka_bootstrap: str, tmp_path: Path) -> Settings:
 def settings(topics: Settings, database_url: str) -> Settings:
     """Everything a receiver and a worker need, of the test's own."""
     return replace(topics, database_url=database_url)
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as running_one:
+        yield running_one
+
+
+@pytest.fixture
+def traced(settings: Settings, collector: Collector) -> Settings:
+    return replace(settings, tracing="otlp", tracing_endpoint=collector.url)
 
 
 @pytest.fixture
