@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from receiver.spool.drainer import Drainer
 from receiver.spool.metrics import SpoolMetrics
 from receiver.spool.spool import Spool
 from receiver.tls import ServerTls
+from receiver.tracing import TracedIntake, TracedServer
 from runtime.admin import admin_server
 from runtime.kafka import client_options
 from runtime.kafka_access import require_access
 from runtime.signals import Stop, on_hangup, stop_on_signals
+from runtime.tracing import tracing
 from schemas.errors import SettingsError
 from schemas.settings import Settings, host_port
 
@@ -57,10 +60,12 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     metrics = ReceiverMetrics(registry)
     clock = ReceiveClock()
     async with AsyncExitStack() as stack:
+        spans = await stack.enter_async_context(tracing(settings, "receiver"))
         topics = (settings.kafka_topic, settings.kafka_dead_topic)
         publisher = await stack.enter_async_context(Publisher(settings, topics))
         spool = await stack.enter_async_context(_opened(settings)) if settings.spool_dir else None
-        intake = Intake(settings, publisher, spool, clock, metrics)
+        make_intake = partial(TracedIntake, spans) if spans else Intake
+        intake = make_intake(settings, publisher, spool, clock, metrics)
         metrics.kafka_connected = lambda: publisher.connected
         if spool is not None:
             registry.register(
@@ -68,7 +73,8 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
             )
             await stack.enter_async_context(_draining(settings, spool, intake, publisher))
         await stack.enter_async_context(auth.kept_fresh())
-        server = PushServer(
+        make_server = partial(TracedServer, spans) if spans else PushServer
+        server = make_server(
             settings,
             metrics,
             PushTaker(settings, intake, clock, metrics),

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from runtime.spans import FLUSH_S
 from schemas.settings import FIELDS, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +48,7 @@ def manifest(kind: str, name: str) -> Object:
 def drain_needs_s(settings: Settings) -> float:
     """How long a receiver may take from SIGTERM to its end, by receiver/app.py."""
     in_flight_s = settings.body_timeout_s + 2 * settings.ack_timeout_s + 1
-    closing_s = 5.0
+    closing_s = 5.0 + FLUSH_S
     return settings.drain_s + in_flight_s + closing_s
 
 

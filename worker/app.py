@@ -6,6 +6,7 @@ import gc
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from runtime.admin import admin_server
 from runtime.kafka_access import require_access
 from runtime.signals import Stop, stop_on_signals
+from runtime.tracing import tracing
 from schemas.errors import AccessRefused, DependencyAway, TcccError
 from schemas.settings import Settings
 from worker import balance, ledger, migrate, rollup, store
@@ -25,6 +27,7 @@ from worker.drift import Drift
 from worker.loop import Loop
 from worker.metrics import Metrics
 from worker.settler import Settler
+from worker.tracing import TracedSettler
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +51,13 @@ async def serve(settings: Settings) -> None:
     metrics.topic_retention.set(settings.topic_retention_ms / 1000)
     await require_access(settings)
     async with AsyncExitStack() as stack:
+        spans = await stack.enter_async_context(tracing(settings, "worker"))
         database = Database(settings.database_url, timeout_s=settings.store_timeout_s, prepare=store.prepare)
         stack.callback(database.close)
         dead_letters = DeadLetters(settings)
         stack.push_async_callback(dead_letters.close)
-        settler = Settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
+        make_settler = partial(TracedSettler, spans, settings) if spans else Settler
+        settler = make_settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
         drift = Drift()
         loop = Loop(settler, metrics, drift, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
         consumer = Consumer(settings, on_revoked=loop.revoked, on_assigned=metrics.rebalances.inc)
