@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from console.doctor import database, doors, kafka, machine, processes
+from console.doctor import collector, database, doors, kafka, machine, processes
 from console.doctor.finding import Finding
 from console.output import json_option, print_json, print_table
 from console.target import Target, admin_options, home_option, target
@@ -51,6 +51,7 @@ async def examine(about: Target) -> list[Finding]:
         database.examine(about.settings),
         asyncio.to_thread(machine.examine, about.settings, receives=receives),
         *([doors.examine(about.settings)] if receives else []),
+        collector.examine(about.settings),
         processes.examine(about),
     )
     return [finding for group in groups for finding in group]

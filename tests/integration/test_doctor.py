@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.settings import Settings
+from tests.collector import Collector
 from tests.commands import Ran, shell, tccc
 from tests.processes import environment
 from tests.services import execute
@@ -49,6 +50,15 @@ async def test_servers_that_hang_end_every_verb_with_a_line(settings: Settings) 
     assert "TCCC_KAFKA_SECURITY_PROTOCOL" in found["Kafka"][1]
     assert found["Postgres"][0] == "fail"
     assert "did not answer within 5 s" in found["Postgres"][1]
+
+
+async def test_a_collector_that_takes_no_spans_is_a_warning(traced: Settings, collector: Collector) -> None:
+    away = replace(traced, tracing_endpoint=f"http://{NOWHERE}")
+    told = [await tccc("doctor", "--json", environ=environment(each)) for each in (traced, away)]
+    assert [findings(each)["collector"][0] for each in told] == ["ok", "warn"]
+    assert "TCCC_TRACING_ENDPOINT" in findings(told[1])["collector"][1]
+    assert [each.err for each in told] == ["", ""]
+    assert collector.spans == []
 
 
 @pytest.mark.parametrize(
