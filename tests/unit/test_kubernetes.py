@@ -2,8 +2,10 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from receiver.app import DEFAULT_ADMIN_LISTEN
 from schemas.settings import FIELDS, SECRETS, Settings, host_port, load
@@ -199,6 +201,18 @@ def test_reconciling_reaches_the_vendor_with_its_keys() -> None:
     policy = manifest("NetworkPolicy", "tccc-reconcile")["spec"]
     assert policy["podSelector"] == RECONCILE["spec"]["selector"]
     assert _ports(policy, "egress") == {443, 5432}
+
+
+def test_tracing_reaches_its_collector() -> None:
+    component = yaml.safe_load((KUBERNETES / "components" / "tracing" / "kustomization.yaml").read_text())
+    (generated,) = component["configMapGenerator"]
+    traced = load(SHARED | dict(line.split("=", 1) for line in generated["literals"]))
+    assert traced.tracing == "otlp"
+    collector = urlsplit(traced.tracing_endpoint)
+    policy = manifest("NetworkPolicy", "tccc-tracing")["spec"]
+    assert _ports(policy, "egress") == {collector.port}
+    (expression,) = policy["podSelector"]["matchExpressions"]
+    assert set(expression["values"]) == {each["metadata"]["name"] for each in (RECEIVER, WORKER)}
 
 
 def test_every_file_is_used() -> None:
