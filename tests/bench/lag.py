@@ -8,8 +8,9 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import asyncpg
 from msgspec import Struct
@@ -47,8 +48,10 @@ class Worker(Struct, frozen=True):
     key: str = "session_id"
 
 
-def project(workers: int = 1) -> Worker:
-    return Worker(start=_starter(workers), tables=("tccc.call", "tccc.call_participant", "tccc.push"))
+def project(workers: int = 1, **settings: Any) -> Worker:
+    return Worker(
+        start=_starter(workers, settings), tables=("tccc.call", "tccc.call_participant", "tccc.push")
+    )
 
 
 def python_peer(module: str) -> Worker:
@@ -139,11 +142,11 @@ async def _wal_bytes(connection: asyncpg.Connection) -> int:
     return int(await connection.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
 
 
-def _starter(workers: int) -> Start:
+def _starter(workers: int, more: Mapping[str, Any]) -> Start:
     @asynccontextmanager
     async def start(run: Run, filled: Filled) -> AsyncIterator[Joined]:
         # A batch behind the gate would hold up the others' joining for the whole grace.
-        settings = run.services.on_topic(filled.topic, revoke_grace_s=0.1)
+        settings = run.services.on_topic(filled.topic, revoke_grace_s=0.1, **more)
         async with AsyncExitStack() as stack:
             roles = [
                 await stack.enter_async_context(role(run.services, "worker", settings))

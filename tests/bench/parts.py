@@ -6,6 +6,7 @@ from tests.bench.part_growth import measure_growth
 from tests.bench.part_receiver import measure_receiver
 from tests.bench.part_spool import measure_spool
 from tests.bench.part_start import measure_start
+from tests.bench.part_tracing import measure_tracing
 from tests.bench.part_whole import measure_whole
 from tests.bench.part_worker import measure_partitions, measure_worker, measure_workers
 from tests.bench.rounds import Rounds
@@ -19,5 +20,6 @@ PARTS: dict[str, Callable[[Run], Awaitable[Rounds]]] = {
     "spool": measure_spool,
     "start": measure_start,
     "whole": measure_whole,
+    "tracing": measure_tracing,
     "growth": measure_growth,
 }

@@ -1,6 +1,7 @@
 """A Kafka and a Postgres of the run's own: topics filled with pushes, a migrated database, and their counters."""
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -18,7 +19,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from receiver.partitioning import partition_of
 from runtime.topics import ensure_topics
-from schemas.envelope import push_headers
+from schemas.envelope import TRACEPARENT, push_headers
 from schemas.settings import Settings
 from tests.bench.bodies import bodies
 from tests.bench.counters import cpu_s
@@ -96,7 +97,7 @@ class Services:
         described = answer.groups[0]  # (error, group, state, protocol type, protocol, members, …)
         return len(described[5]) if described[2] == "Stable" else 0
 
-    async def fill(self, records: int, *, partitions: int = 6, seed: int = 7) -> Filled:
+    async def fill(self, records: int, *, partitions: int = 6, seed: int = 7, traced: bool = False) -> Filled:
         """Put pushes into a fresh topic as the receiver would: by key, with its headers."""
         topic = await self.make_topic(partitions)
         last: dict[int, str] = {}
@@ -111,6 +112,10 @@ class Services:
                 partition = partition_of(session, partitions)
                 last[partition] = session.decode()
                 headers = push_headers(b"cdr", b"1", b"bench-%d-%d" % (seed, number), time.time_ns() // 1000)
+                if traced:
+                    headers.append(
+                        (TRACEPARENT, f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01".encode())
+                    )
                 sent.append(await producer.send(topic, body, session, partition, headers=headers))
                 if len(sent) == 2000:
                     await asyncio.gather(*sent)
