@@ -5,13 +5,17 @@ line of each, `-- compatible_from: N`, is the oldest program (by its newest migr
 """
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 
 from msgspec import Struct
 
 from schemas.errors import OperatorError, SchemaMismatch
 from worker import roles
+from worker.citus.forms import QUIETLY, adapt, is_distributed
 from worker.database import Connection, connected, translated
+from worker.statements import statements
 
 # Any number will do, as long as all programs use the same one.
 _LOCK = 0x7463_6363
@@ -57,9 +61,8 @@ async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
     Safe to run twice and by two at once. Raises DatabaseAway or OperatorError, SchemaMismatch for a database
     that is too new for this program.
     """
-    async with connected(database_url) as connection:
+    async with locked(database_url) as connection:
         with translated():
-            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
             applied = []
             newest = await schema_version(connection)
             for migration in migrations():
@@ -71,7 +74,17 @@ async def migrate(database_url: str, *, dry_run: bool = False) -> list[str]:
                 await check(connection)
             elif not dry_run:
                 await roles.grant(connection)
+                await _adapt(connection)
             return applied
+
+
+@asynccontextmanager
+async def locked(database_url: str) -> AsyncIterator[Connection]:
+    """A connection on which nobody else changes the schema meanwhile; waits for who does. Raises DatabaseAway."""
+    async with connected(database_url) as connection:
+        with translated():
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        yield connection
 
 
 async def check(connection: Connection) -> None:
@@ -103,8 +116,9 @@ async def schema_version(connection: Connection) -> int:
 async def _apply(connection: Connection, migration: Migration) -> None:
     async with connection.transaction():
         try:
-            await connection.execute(_HISTORY)
-            await connection.execute(migration.sql)
+            await connection.execute(QUIETLY)
+            for statement in (*statements(_HISTORY), *statements(migration.sql)):
+                await connection.execute(statement)
         except Exception as exc:
             # Names the file: the driver's error alone would not. Its message may quote a row.
             raise OperatorError(f"migration {migration.name} failed: {_facts(exc)}") from exc
@@ -114,6 +128,14 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             migration.name,
             migration.compatible_from,
         )
+
+
+async def _adapt(connection: Connection) -> None:
+    """On Citus, what a migration has made is put into the form that runs there."""
+    if await is_distributed(connection) and await roles.owns(connection):
+        async with connection.transaction():
+            await connection.execute(QUIETLY)
+            await adapt(connection)
 
 
 def _facts(error: Exception) -> str:
