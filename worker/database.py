@@ -46,6 +46,10 @@ class Conflict(DatabaseAway):
         self.unique = unique
 
 
+class Unclear(Conflict):
+    """The database does not tell what is wrong: of a COPY, Citus passes on a node's words and not its SQLSTATE."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Translate what the driver raises, without its message, which may quote data."""
@@ -54,6 +58,8 @@ def translated() -> Iterator[None]:
     except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as exc:
         unique = isinstance(exc, asyncpg.UniqueViolationError)
         raise Conflict(f"SQLSTATE {exc.sqlstate}", unique=unique) from exc
+    except asyncpg.InternalServerError as exc:
+        raise Unclear(f"SQLSTATE {exc.sqlstate}") from exc
     except asyncpg.PostgresError as exc:
         sqlstate = exc.sqlstate or ""
         if sqlstate.startswith(_REFUSALS):
@@ -150,7 +156,7 @@ class Database:
         try:
             yield connection
         except (DatabaseAway, asyncio.CancelledError) as exc:
-            if not isinstance(exc, Conflict):
+            if isinstance(exc, Unclear) or not isinstance(exc, Conflict):
                 self.close()
             raise
         finally:

@@ -2,21 +2,33 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from worker.batch import Item
 from worker.database import Connection, translated
 from worker.erasure import Erasures
 
 
+class Known(Struct, frozen=True):
+    """The items that are not in the ledger yet; what to know of erasures, None if there never was one; whether the
+    transaction may span nodes.
+    """
+
+    items: list[Item]
+    erasures: Erasures | None
+    spread: bool
+
+
 async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]:
     """Those items that are not in the ledger yet, in their order."""
     with translated():
-        return (await look_up(connection, items))[0]
+        return (await look_up(connection, items)).items
 
 
-async def look_up(connection: Connection, items: Sequence[Item]) -> tuple[list[Item], Erasures | None]:
-    """Those items that are not in the ledger yet, and what to know of erasures: None if there never was one."""
+async def look_up(connection: Connection, items: Sequence[Item]) -> Known:
+    """For a transaction that stores a batch."""
     if not items:
-        return [], None
+        return Known([], None, spread=False)
     found = await connection.fetch(
         _SETTLED,
         sorted({item.record.partition for item in items}),
@@ -26,18 +38,25 @@ async def look_up(connection: Connection, items: Sequence[Item]) -> tuple[list[I
         max(item.received_at for item in items),
     )
     if not found:
-        return list(items), None
+        return Known(list(items), None, spread=False)
     places = {tuple(record) for record in found}
-    newest = [Erasures(received_at) for partition, _, received_at in found if partition == _ERASURES]
-    return [item for item in items if item.place not in places], newest[0] if newest else None
+    told = {partition: received_at for partition, _, received_at in found if partition < 0}
+    return Known(
+        [item for item in items if item.place not in places],
+        Erasures(told[_ERASURES]) if _ERASURES in told else None,
+        spread=_SPREAD in told,
+    )
 
 
-_SETTLED = """
+# These stand for a partition in rows of the answer that tell something else: no round trips of their own.
+_ERASURES = -1  # where anybody was ever erased
+_SPREAD = -2  # where there is Citus
+_SETTLED = f"""
 SELECT kafka_partition, kafka_offset, received_at FROM tccc.push
 WHERE kafka_partition = ANY($1) AND kafka_offset BETWEEN $2 AND $3 AND received_at BETWEEN $4 AND $5
 UNION ALL
-SELECT -1, 0, (SELECT max(erased_at) FROM tccc.erasure WHERE kind = 'number')
-WHERE EXISTS (SELECT FROM tccc.erasure)
-"""
-# Stands for a partition in one row of that answer, where anybody was ever erased: no round trip of its own.
-_ERASURES = -1
+(SELECT {_ERASURES}, 0, (SELECT max(erased_at) FROM tccc.erasure WHERE kind = 'number') FROM tccc.erasure LIMIT 1)
+UNION ALL
+SELECT {_SPREAD}, 0, NULL FROM tccc.schema_version
+WHERE version = 1 AND to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
+"""  # noqa: S608 -- our own numbers

@@ -19,7 +19,9 @@ from schemas.push import Action
 from schemas.rows import TABLES, LedgerRow, Micros, Outcome, Provenance, Table
 from worker import migrate
 from worker.batch import Item, Place
-from worker.database import Conflict, Connection, Refused, translated
+from worker.citus import staging
+from worker.citus.commit import commit_in_two_phases
+from worker.database import Conflict, Connection, Refused, Unclear, translated
 from worker.erasure import erased
 from worker.fold import RowState
 from worker.known import look_up
@@ -80,10 +82,21 @@ async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
     """
     if connection not in _PREPARED:
         raise ValueError("the connection was not prepared: it would shift all times by 30 years")
+    try:
+        return await _settle(connection, items, staged=False)
+    except Unclear:
+        return await _settle(connection, items, staged=True)
+
+
+async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool) -> Settled:
+    """`staged`: by way of temporary tables, where Citus has not told what is wrong (worker/citus/staging.py)."""
     with translated():
         async with connection.transaction():
-            items, erasures = await look_up(connection, items)
-            gone = await erased(connection, items, erasures) if erasures else set()
+            known = await look_up(connection, items)
+            if known.spread:
+                await commit_in_two_phases(connection)
+            items = known.items
+            gone = await erased(connection, items, known.erasures) if known.erasures else set()
             anonymous = [item.erased() for item in items if item.place in gone]
             items = [item for item in items if item.place not in gone]
             changes = await _read_rows(connection, items)
@@ -92,12 +105,13 @@ async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
             refused = {}
             for action, table in TABLES.items():
                 changed = [change for change in changes[action].values() if change.state.changed]
-                for change, why in await _write_sparing(connection, table, changed):
+                for change, why in await _write_sparing(connection, table, changed, staged=staged):
                     refused[action, change.key] = Refusal([], why)
             if refused:
                 ledger = _leave_out(items, ledger, refused)
             ledger += anonymous
-            await _copy(connection, "push", LedgerRow.__struct_fields__, [astuple(row) for row in ledger])
+            settled = [astuple(row) for row in ledger]
+            await _copy(connection, "push", LedgerRow.__struct_fields__, settled, staged=staged)
     return Settled(ledger, list(refused.values()))
 
 
@@ -184,7 +198,12 @@ async def _forgotten(
 
 
 async def _write_sparing(
-    connection: Connection, table: Table, changed: Sequence[RowChange], chances: int = CHANCES
+    connection: Connection,
+    table: Table,
+    changed: Sequence[RowChange],
+    chances: int = CHANCES,
+    *,
+    staged: bool,
 ) -> list[tuple[RowChange, Refused]]:
     """Write what the database takes; returns the rest, and why it is refused."""
     if not changed:
@@ -192,14 +211,15 @@ async def _write_sparing(
     try:
         with translated():
             async with connection.transaction():  # within another one: a savepoint
-                await _write(connection, table, changed)
+                await _write(connection, table, changed, staged=staged)
     except Refused as exc:
         if len(changed) == 1:
             return [(changed[0], exc)]
         refused = []
         around = _around(changed, exc.session_id) if chances else []
         for part in around or in_parts(changed):
-            refused += await _write_sparing(connection, table, part, chances - 1 if around else CHANCES)
+            left = chances - 1 if around else CHANCES
+            refused += await _write_sparing(connection, table, part, left, staged=staged)
         return refused
     return []
 
@@ -215,7 +235,7 @@ def _around(changed: Sequence[RowChange], suspect: str | None) -> list[Sequence[
     return [changed[: found[0]], changed[found[0] : found[-1] + 1], changed[found[-1] + 1 :]]
 
 
-async def _write(connection: Connection, table: Table, changed: Sequence[RowChange]) -> None:
+async def _write(connection: Connection, table: Table, changed: Sequence[RowChange], *, staged: bool) -> None:
     remembered = [change for change in changed if change.content is None]
     shown = [change for change in changed if change.content is not None]
     replaced = [change for change in shown if change.version is not None]
@@ -232,13 +252,13 @@ async def _write(connection: Connection, table: Table, changed: Sequence[RowChan
     if replaced:
         await _remove(connection, table, replaced)
     columns = (*table.row.__struct_fields__, *Provenance.__struct_fields__)
-    await _copy(connection, table.name, columns, [_values(change) for change in shown])
+    await _copy(connection, table.name, columns, [_values(change) for change in shown], staged=staged)
     if table.row is rows.Call:
-        await _write_participants(connection, shown, replaced)
+        await _write_participants(connection, shown, replaced, staged=staged)
 
 
 async def _write_participants(
-    connection: Connection, shown: Sequence[RowChange], replaced: Sequence[RowChange]
+    connection: Connection, shown: Sequence[RowChange], replaced: Sequence[RowChange], *, staged: bool
 ) -> None:
     if replaced:
         sessions = [change.key[0] for change in replaced]
@@ -249,7 +269,8 @@ async def _write_participants(
         if change.content is not None
         for participant in change.content.participants
     ]
-    await _copy(connection, "call_participant", rows.CallParticipant.__struct_fields__, participants)
+    columns = rows.CallParticipant.__struct_fields__
+    await _copy(connection, "call_participant", columns, participants, staged=staged)
 
 
 def _values(change: RowChange) -> tuple[Any, ...]:
@@ -272,15 +293,23 @@ async def _expect_one(connection: Connection, statement: str, *values: Any) -> N
 
 
 async def _copy(
-    connection: Connection, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    records: Sequence[tuple[Any, ...]],
+    *,
+    staged: bool,
 ) -> None:
     if not records:
         return
     try:
         with translated():
+            schema = await staging.begin(connection, SCHEMA, table) if staged else SCHEMA
             await connection.copy_records_to_table(
-                table, schema_name=SCHEMA, columns=list(columns), records=records
+                table, schema_name=schema, columns=list(columns), records=records
             )
+            if staged:
+                await staging.end(connection, SCHEMA, table, columns)
     except Refused as exc:
         if exc.line is not None and "session_id" in columns:
             exc.session_id = records[exc.line - 1][columns.index("session_id")]
@@ -307,7 +336,7 @@ def _remember_sql(table: Table) -> str:
     same = " AND ".join(f"{name} = ${i}" for i, name in enumerate((*table.key, "updated_at"), 1))
     return (
         f"UPDATE tccc.{table.name} SET earlier_push_ids = ${n + 2}, earlier_received_at = ${n + 3},"  # noqa: S608
-        f" updated_at = clock_timestamp() WHERE {same}"
+        f" updated_at = now() WHERE {same}"
     )
 
 
