@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
+from console.blocks import blocks_of
 from console.output import json_option, print_json, print_table
 from console.postgres import Questions, open_database
 from console.progress import Say, progress
@@ -93,7 +94,7 @@ async def _batches(
     database: Questions, table: str, statement: str, before_us: int
 ) -> AsyncIterator[tuple[int, float]]:
     """For each batch how many rows it found, and how far we are."""
-    blocks = await database.one(_SIZE, f"tccc.{table}")
+    blocks = await blocks_of(database, table)
     for first in range(0, blocks + 1, _BLOCKS):
         places = f"ctid >= '({first},0)' AND ctid < '({first + _BLOCKS},0)'"
         yield (
@@ -113,7 +114,6 @@ async def _patiently(database: Questions, statement: str, before_us: int) -> int
     raise conflict
 
 
-_SIZE = "SELECT pg_relation_size(to_regclass($1::text)) / current_setting('block_size')::bigint"
 _COUNT = "SELECT count(*) FROM tccc.{table} WHERE PLACES AND received_at < $1"
 _DELETE = """
 WITH gone AS (DELETE FROM tccc.{table} WHERE PLACES AND received_at < $1 RETURNING 1) SELECT count(*) FROM gone

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from console.doctor.citus import nodes
 from console.doctor.finding import Finding, fail, ok, warn
 from console.visits.database import visiting, where
 from schemas.errors import DatabaseAway, OperatorError, SchemaMismatch, SettingsError
@@ -55,7 +56,8 @@ async def _inside(connection: Connection) -> list[Finding]:
     schema = await _schema(connection)
     if schema.state == "fail":
         return [*findings, schema]
-    return [*findings, schema, await _writable(connection), await _ledger(connection)]
+    findings += [schema, await _writable(connection), await _ledger(connection)]
+    return [*findings, *await nodes(connection)]
 
 
 async def _schema(connection: Connection) -> Finding:

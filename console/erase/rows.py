@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
 import msgspec
 
+from console.blocks import blocks_of
 from console.erase.subject import Subject
 from console.postgres import Questions
 from console.progress import Say
@@ -33,8 +34,10 @@ ERASED_FROM = (*_SEARCHED, "reconcile_finding")
 async def sessions_with(database: Questions, subject: Subject, say: Say) -> AsyncIterator[str]:
     """The sessions of all rows that hold the number, as of one moment; reads the tables whole."""
     async with database.transaction("repeatable_read"):
+        # On Citus a moment is one connection's: one to each node. Elsewhere this says nothing.
+        await database.all("SET LOCAL citus.max_adaptive_executor_pool_size = 1")
         for table in _SEARCHED:
-            blocks = await database.one(_SIZE, f"tccc.{table}")
+            blocks = await blocks_of(database, table)
             for first in range(0, blocks + 1, _BLOCKS):
                 say(f"erase: reading {table}, {first:,} of {blocks:,} blocks")
                 for row in await database.all(_search(table, first), subject.pattern, NOT_OF_PERSONS):
@@ -129,7 +132,6 @@ def _delete(table: str) -> str:
     )
 
 
-_SIZE = "SELECT pg_relation_size(to_regclass($1::text)) / current_setting('block_size')::bigint"
 _REMEMBER = """
 INSERT INTO tccc.erasure (identity, kind)
 SELECT tccc_private.keyed_hash($1 || ':' || subject, k.inner_pad, k.outer_pad), $1
@@ -140,7 +142,13 @@ _FORGET_LETTERS = """
 UPDATE tccc.dead_state SET push_id = $2
 WHERE push_id IN (SELECT push_id FROM tccc.push WHERE session_id = ANY($1) AND push_id <> $2)
 """
+# Not UPDATE: by its session a row of the ledger lies on one node or another, where there are several.
 _ANONYMISE = """
-WITH anonymous AS (UPDATE tccc.push SET session_id = '', push_id = $2 WHERE session_id = ANY($1) RETURNING 1)
+WITH gone AS (DELETE FROM tccc.push WHERE session_id = ANY($1) RETURNING *), anonymous AS (
+    INSERT INTO tccc.push
+        (push_id, action, session_id, received_at, kafka_partition, kafka_offset, outcome, settled_at)
+    SELECT $2, action, '', received_at, kafka_partition, kafka_offset, outcome, settled_at FROM gone
+    RETURNING 1
+)
 SELECT count(*) FROM anonymous
 """

@@ -164,11 +164,16 @@ INSERT INTO tccc.reconcile_hour AS h (run_id, hour, matched) SELECT $1, hour, co
 ON CONFLICT (run_id, hour) DO UPDATE SET matched = h.matched + excluded.matched
 """
 _WITHOUT_ROW = """
-FROM tccc.reconcile_finding AS f WHERE run_id = $1 AND kind = 'missing'
-AND NOT EXISTS (SELECT FROM tccc.call AS c WHERE c.session_id = f.session_id)
+WITH noted AS MATERIALIZED (
+    SELECT session_id, started_at FROM tccc.reconcile_finding WHERE run_id = $1 AND kind = 'missing'
+), here AS MATERIALIZED (
+    SELECT session_id FROM tccc.call WHERE session_id IN (SELECT session_id FROM noted)
+), lacking AS (
+    SELECT session_id, started_at FROM noted WHERE session_id NOT IN (SELECT session_id FROM here)
+)
 """
-_LACKING = f"SELECT count(*), min(started_at) {_WITHOUT_ROW}"
-_LACKING_SESSIONS = f"SELECT session_id {_WITHOUT_ROW} ORDER BY started_at, session_id LIMIT $2"
+_LACKING = f"{_WITHOUT_ROW} SELECT count(*), min(started_at) FROM lacking"  # noqa: S608 -- our own text
+_LACKING_SESSIONS = f"{_WITHOUT_ROW} SELECT session_id FROM lacking ORDER BY started_at, session_id LIMIT $2"  # noqa: S608 -- our own text
 _HOURS = """
 SELECT hour, sum(matched)::bigint, sum(missing)::bigint, sum(extra)::bigint, sum(differing)::bigint FROM (
     SELECT hour, matched, 0 AS missing, 0 AS extra, 0 AS differing FROM tccc.reconcile_hour WHERE run_id = $1
