@@ -7,7 +7,7 @@ BENCH := .venv-bench
 PROMETHEUS ?= .prometheus/usr/bin
 SERVICES ?= $(TEST_SERVICES)
 
-.PHONY: help setup run test coverage chaos bench compose-test manifests rules dashboards audit-deps sbom check format lock clean page
+.PHONY: help setup run test coverage chaos bench compose-test citus-test manifests rules dashboards audit-deps sbom check format lock clean page
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -48,6 +48,14 @@ $(BENCH)/.ready: requirements/bench.txt pyproject.toml
 
 compose-test: setup  ## docker-compose.yml on a Docker engine: pushes, scaling, crashes, a broker less; ten minutes
 	@$(BIN)/python -m pytest -s --timeout 900 tests/compose/one_broker.py tests/compose/three_brokers.py $(ARGS)
+
+# What Citus refuses is skipped: triggers, and copying a database.
+CITUS_TESTS := tests/citus tests/answers $(foreach name,store worker pipeline roles balance drift ledger audit trace dead \
+  erase reconcile report doctor console,$(wildcard tests/integration/test_$(name).py))
+
+citus-test: setup  ## the tests of the store, of the answers and of the commands on a Citus cluster: CITUS_URL=postgresql://…
+	@test -n "$(CITUS_URL)" || { echo "make citus-test CITUS_URL=… (the coordinator, as a superuser)"; exit 2; }
+	@CITUS_URL="$(CITUS_URL)" $(BIN)/python -m pytest $(CITUS_TESTS) $(ARGS)
 
 manifests: setup  ## deploy/kubernetes against published schemas; needs Go, and its proxy the first time
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/manifests.txt

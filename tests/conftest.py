@@ -14,7 +14,7 @@ from runtime.topics import ensure_topics
 from schemas.settings import Settings
 from tests import leaks, services
 from tests.collector import Collector, collecting
-from worker.migrate import migrate
+from tests.databases import CITUS_URL, Cluster, Postgres
 
 PAYLOADS = Path(__file__).parent / "payloads"
 
@@ -48,8 +48,17 @@ def _nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A superuser's URL: of a Citus cluster's coordinator, where the environment names one."""
+    if CITUS_URL:
+        yield CITUS_URL
+        return
     with services.postgres(tmp_path_factory.mktemp("services")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_url: str) -> Postgres | Cluster:
+    return Cluster(postgres_url) if CITUS_URL else Postgres(postgres_url)
 
 
 @pytest.fixture(scope="session")
@@ -59,31 +68,28 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def template_database(postgres_url: str) -> AsyncIterator[str]:
-    """The name of a migrated, empty database to clone."""
+async def template_database(databases: Postgres | Cluster) -> AsyncIterator[str]:
+    """The name of a migrated, empty database to clone; on Citus it is distributed."""
     name = f"tccc_template_{uuid.uuid4().hex}"
-    await services.execute(postgres_url, f"CREATE DATABASE {name}")
-    await migrate(_with_database(postgres_url, name))
+    await databases.make_template(name)
     yield name
-    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await databases.drop(name)
 
 
 @pytest.fixture
-async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+async def database_url(databases: Postgres | Cluster, template_database: str) -> AsyncIterator[str]:
     """A migrated, empty database of the test's own."""
     name = f"tccc_test_{uuid.uuid4().hex}"
-    await services.execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield _with_database(postgres_url, name)
-    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    yield await databases.create(name, template_database)
+    await databases.drop(name)
 
 
 @pytest.fixture
-async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+async def empty_database_url(databases: Postgres | Cluster) -> AsyncIterator[str]:
     """A database of the test's own, not migrated."""
     name = f"tccc_test_{uuid.uuid4().hex}"
-    await services.execute(postgres_url, f"CREATE DATABASE {name}")
-    yield _with_database(postgres_url, name)
-    await services.execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    yield await databases.create(name)
+    await databases.drop(name)
 
 
 @pytest.fixture
@@ -136,9 +142,3 @@ async def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0
             if result:
                 return result
             await asyncio.sleep(0.02)
-
-
-def _with_database(url: str, name: str) -> str:
-    head, _, tail = url.rpartition("/")
-    _, question, options = tail.partition("?")
-    return f"{head}/{name}{question}{options}"

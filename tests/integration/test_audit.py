@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from runtime.topics import ensure_topics
 from schemas.envelope import push_headers
 from schemas.settings import Settings
+from tests.databases import CITUS_URL
 from tests.pipeline import Database, cdr, now_us, produce, tccc
 from tests.processes import running
 
@@ -86,6 +87,7 @@ async def _restored_database_is_found_out_and_mended(settings: Settings, eventua
     assert await database.count("call") == 310
 
 
+@pytest.mark.skipif(bool(CITUS_URL), reason="a cluster is copied node by node")
 async def test_restore_from_a_copy_of_the_database(
     settings: Settings, postgres_url: str, eventually: Until
 ) -> None:

@@ -18,6 +18,7 @@ from deploy.local.kafka import new_cluster_id
 from deploy.local.ports import free_port
 from schemas.settings import Settings
 from tests.commands import Ran, shell, tccc
+from tests.databases import CITUS_URL
 from tests.processes import environment, running
 from tests.records import payload
 from tests.services import execute
@@ -37,6 +38,16 @@ async def test_migrate_applies_what_is_missing_and_may_be_repeated(empty_databas
     assert await tccc("migrate", environ=environ) == (0, f"up to date (version {NEWEST})\n", "")
     again = await tccc("migrate", "--json", environ=environ)
     assert again.json == {"applied": [], "version": NEWEST, "roles_missing": [], "dry_run": False}
+
+
+@pytest.mark.skipif(bool(CITUS_URL), reason="a cluster is what it asks for")
+async def test_distributing_needs_a_cluster(database_url: str) -> None:
+    environ = {"TCCC_DATABASE_URL": database_url}
+    for words in (("--citus",), ("--citus", "--dry-run")):
+        status, out, err = await tccc("migrate", *words, environ=environ)
+        assert (status, out) == (1, "")
+        assert err.startswith("tccc: this database has no Citus: run CREATE EXTENSION citus")
+    assert await tccc("migrate", "--no-citus", environ=environ) == (0, f"up to date (version {NEWEST})\n", "")
 
 
 async def test_two_migrations_at_once_apply_each_file_once(empty_database_url: str) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from schemas.settings import Settings
 from tests.collector import Collector
 from tests.commands import Ran, shell, tccc
+from tests.databases import CITUS_URL
 from tests.processes import environment
 from tests.services import execute
 
@@ -87,6 +88,7 @@ async def test_a_database_that_cannot_be_used_is_one_clear_line(
     assert said in words
 
 
+@pytest.mark.skipif(bool(CITUS_URL), reason="the cluster may trust whoever comes")
 async def test_a_wrong_password_is_told(settings: Settings) -> None:
     head, _, tail = settings.database_url.rpartition("@")
     scheme, _, user = head.partition("//")

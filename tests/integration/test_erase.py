@@ -287,5 +287,9 @@ async def _everything(database: Database) -> str:
         "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'tccc'::regnamespace"
         " AND relname NOT IN ('drift', 'rollup_mark')"
     )
-    rows = [row for (table,) in sorted(tables) for row in await database.fetch(f"SELECT * FROM {table}")]
-    return "\n".join(map(str, rows))
+    rows = [
+        row
+        for (table,) in sorted(tables)
+        for row in sorted(map(str, await database.fetch(f"SELECT * FROM {table}")))
+    ]
+    return "\n".join(rows)
