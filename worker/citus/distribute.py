@@ -1,6 +1,6 @@
 """Spreads a database over the nodes of a Citus cluster, and brings it back to one.
 
-Both are one transaction, in which writers wait. See docs/decisions/0014-citus.md.
+Both are one transaction, in which writers wait. See docs/decisions/0015-citus.md.
 """
 
 from schemas.errors import OperatorError
