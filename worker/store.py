@@ -92,6 +92,8 @@ async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool
     """`staged`: by way of temporary tables, where Citus has not told what is wrong (worker/citus/staging.py)."""
     with translated():
         async with connection.transaction():
+            if staged:
+                await staging.one_by_one(connection)
             known = await look_up(connection, items)
             if known.spread:
                 await commit_in_two_phases(connection)
@@ -207,6 +209,9 @@ async def _write_sparing(
 ) -> list[tuple[RowChange, Refused]]:
     """Write what the database takes; returns the rest, and why it is refused."""
     if not changed:
+        return []
+    if staged:  # Citus cannot always go back to a savepoint: who calls takes the batch apart
+        await _write(connection, table, changed, staged=True)
         return []
     try:
         with translated():
