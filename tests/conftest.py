@@ -124,7 +124,8 @@ async def collector() -> AsyncIterator[Collector]:
 
 @pytest.fixture
 def traced(settings: Settings, collector: Collector) -> Settings:
-    return replace(settings, tracing="otlp", tracing_endpoint=collector.url)
+    # However slow the machine is, a push is published, and spooled only where a test sees to it.
+    return replace(settings, tracing="otlp", tracing_endpoint=collector.url, ack_timeout_s=30.0)
 
 
 @pytest.fixture
