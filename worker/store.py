@@ -341,7 +341,7 @@ def _remember_sql(table: Table) -> str:
     same = " AND ".join(f"{name} = ${i}" for i, name in enumerate((*table.key, "updated_at"), 1))
     return (
         f"UPDATE tccc.{table.name} SET earlier_push_ids = ${n + 2}, earlier_received_at = ${n + 3},"  # noqa: S608
-        f" updated_at = now() WHERE {same}"
+        f" updated_at = statement_timestamp() WHERE {same}"
     )
 
 

@@ -44,10 +44,12 @@ def install_worker(arms: Arms) -> None:
     from worker.dead_letters import DeadLetters
 
     def copy(real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def wrapped(connection: Any, table: str, columns: Sequence[str], records: Any) -> None:
+        async def wrapped(
+            connection: Any, table: str, columns: Sequence[str], records: Any, *, staged: bool
+        ) -> None:
             if arms.armed("mid-copy"):
                 connection = _DyingInCopy(connection, arms)
-            await real(connection, table, columns, records)
+            await real(connection, table, columns, records, staged=staged)
             if table == "push":  # the last of a transaction
                 _die(arms, "before-commit")
 
@@ -68,7 +70,7 @@ def install_worker(arms: Arms) -> None:
 
         return wrapped
 
-    patch(store, "_copy", ("connection", "table", "columns", "records"), copy)
+    patch(store, "_copy", ("connection", "table", "columns", "records", "staged"), copy)
     patch(Consumer, "commit", ("self", "records"), commit)
     patch(DeadLetters, "publish", ("self", "items"), publish)
 
