@@ -11,8 +11,8 @@ from msgspec import Struct
 from receiver.answers import BAD_ACTION, BAD_SESSION_ID, FORBIDDEN, NOT_JSON, TOO_DEEP, Reply
 from schemas.decoding import (
     MAX_DEPTH,
-    MAX_SESSION_ID_BYTES,
     decode_object,
+    is_plain_session_id,
     nests_too_deep,
     session_id_fault,
     without_trailing_commas,
@@ -104,7 +104,7 @@ def admit(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _admit_slowly(body, sdk_app_ids)
     session_id = fields.SessionId
-    if not _plainly_good(session_id) and (fault := session_id_fault(session_id)):
+    if not is_plain_session_id(session_id) and (fault := session_id_fault(session_id)):
         return Refused(BAD_SESSION_ID, "bad-session-id", fault)
     if sdk_app_ids and not _may_push(fields.SdkAppId, sdk_app_ids):
         return Refused(FORBIDDEN)
@@ -155,17 +155,6 @@ def _decode_slowly(body: bytes) -> tuple[dict[str, Any], bytes | None]:
         if repaired is None:
             raise
         return decode_object(repaired), repaired
-
-
-def _plainly_good(session_id: str) -> bool:
-    """A quick yes for what SessionIds look like; a no says nothing."""
-    return (
-        session_id.isascii()
-        and session_id.isprintable()
-        and len(session_id) <= MAX_SESSION_ID_BYTES
-        and not session_id.isspace()
-        and session_id != ""
-    )
 
 
 def _may_push(sdk_app_id: Any, allowed: frozenset[int]) -> bool:

@@ -81,6 +81,17 @@ def without_trailing_commas(body: bytes) -> bytes | None:
     return repaired.encode()
 
 
+def is_plain_session_id(session_id: str) -> bool:
+    """A quick yes for what SessionIds look like; a no says nothing."""
+    return (
+        session_id.isascii()
+        and session_id.isprintable()
+        and len(session_id) <= MAX_SESSION_ID_BYTES
+        and not session_id.isspace()
+        and session_id != ""
+    )
+
+
 def session_id_fault(value: Any) -> str | None:
     """What is wrong with a SessionId, in words that do not hold it; None if nothing is."""
     if not isinstance(value, str):

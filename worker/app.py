@@ -35,7 +35,7 @@ DEFAULT_ADMIN = "127.0.0.1:9465"
 RETRY_S = 1.0
 MAINTAIN_S = 3600.0
 PROBE_TIMEOUT_S = 2.0
-COLLECT_EVERY = 50_000  # objects more than before that could be in a circle
+COLLECT_EVERY = 500_000  # objects more than before that could be in a circle: some batches' worth
 
 Work = Coroutine[Any, Any, None]
 

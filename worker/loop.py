@@ -1,4 +1,7 @@
-"""The worker's loop: poll, normalise, settle, commit; while one batch is settled the next is made ready."""
+"""The worker's loop: poll, normalise, settle, commit; while one batch is settled the next is made ready.
+
+Offsets are committed after the transaction, while the next batch is under way.
+"""
 
 import asyncio
 import time
@@ -51,6 +54,7 @@ class Loop:
         self._revoke_grace_s = revoke_grace_s
         self._stuck_s = stuck_s
         self._batch: asyncio.Task[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
         self._assignment = 0
         self._progress_at = time.monotonic()
 
@@ -77,6 +81,7 @@ class Loop:
                 ahead.cancel()
                 await asyncio.wait({ahead})
             await self._give_up()
+            await self._committed()
 
     async def _work_on(self, consumer: Consumer, prepared: Batch, stopping: Stopping) -> None:
         batch = self._batch = asyncio.create_task(self._handle(consumer, prepared))
@@ -90,6 +95,7 @@ class Loop:
         """Our partitions are about to be another's: end the batch in flight, and forget the one made ready."""
         self._assignment += 1
         await self._make_way()
+        await self._committed()
 
     async def _make_way(self) -> None:
         """Let the batch in flight finish, or give it up whole."""
@@ -144,5 +150,13 @@ class Loop:
         with self._metrics.holding(batch.records):
             await self._settler.settle(batch.items)
         self._metrics.drifted(self._drift.note(batch.items))
-        await consumer.commit(batch.records)
         self._progress_at = time.monotonic()
+        await self._committed()
+        # The next batch need not wait for the brokers: what is not committed is delivered again, and found settled.
+        self._committing = asyncio.create_task(consumer.commit(batch.records))
+
+    async def _committed(self) -> None:
+        """Wait for the commit under way, if any: they go out in order, one at a time."""
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
+            self._committing.result()  # a defect of ours is not to be hidden

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from schemas import push as sent
 from schemas import rows
-from schemas.decoding import decode_object, nests_too_deep, session_id_fault
+from schemas.decoding import decode_object, is_plain_session_id, nests_too_deep, session_id_fault
 from schemas.errors import RecordError
 from schemas.lenient import JSON_ENCODER, Fitted, Json, clean, fit
 from schemas.push import DECODERS, NOT_SENT, PUSHES, Action
@@ -63,8 +63,7 @@ def read_session_id(key: bytes | None) -> str:
         session_id = (key or b"").decode()
     except UnicodeDecodeError:
         raise RecordError("no-key", "the key is not UTF-8") from None
-    fault = session_id_fault(session_id)
-    if fault:
+    if not is_plain_session_id(session_id) and (fault := session_id_fault(session_id)):
         raise RecordError("no-key", f"the key is no SessionId: {fault}")
     return session_id
 
@@ -170,8 +169,8 @@ def _participant(
         participant.skill_group_name or None,
         participant.skill_group_priority,
         participant.end_status_string or None,
-        _json(extra),
-        _json(repairs),
+        _encode(extra) if extra else None,
+        _encode(repairs) if repairs else None,
     )
 
 

@@ -99,8 +99,9 @@ async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool
                 await commit_in_two_phases(connection)
             items = known.items
             gone = await erased(connection, items, known.erasures) if known.erasures else set()
-            anonymous = [item.erased() for item in items if item.place in gone]
-            items = [item for item in items if item.place not in gone]
+            anonymous = [item.erased() for item in items if item.place in gone] if gone else []
+            if gone:
+                items = [item for item in items if item.place not in gone]
             changes = await _read_rows(connection, items)
             forgotten = await _forgotten(connection, items, changes)
             ledger = _fold(items, changes, forgotten)
@@ -145,7 +146,8 @@ def _fold(
         outcome: Outcome = "dead"
         if item.normalised is not None:
             change = changes[item.normalised.action][item.normalised.key]
-            outcome = "duplicate" if item.place in forgotten else change.state.apply(item.push)
+            is_known = forgotten and item.place in forgotten
+            outcome = "duplicate" if is_known else change.state.apply(item.push)
             if outcome == "applied":
                 change.content = item.normalised
         ledger.append(item.settled(outcome))

@@ -27,12 +27,15 @@ async def measure_growth(run: Run) -> Rounds:
             if size > held:
                 await base.add(size - held)
                 held = size
+            topics = [
+                await run.services.fill(run.options.records * 2, seed=101 + 2 * number + turn)
+                for turn in (0, 1)
+            ]
             await connection.execute("CHECKPOINT")
-            for turn, when in enumerate((AFTER_CHECKPOINT, "")):
-                filled = await run.services.fill(run.options.records * 2, seed=101 + 2 * number + turn)
+            for filled, when in zip(topics, (AFTER_CHECKPOINT, ""), strict=True):
                 measure = partial(drain, run, project(), filled, keep=True)
                 await rounds.attempt(f"{size:,} sessions{when}", measure)
-                await run.services.drop_topics([filled.topic])
+            await run.services.drop_topics([filled.topic for filled in topics])
     await empty(run.services, TABLES)
     await run.services.drop_topics([template.topic])
     return rounds

@@ -19,14 +19,15 @@ from tests.citus.contents import TABLES, digests
 from tests.commands import tccc
 from tests.conftest import wait_until
 from tests.databases import CITUS_URL, SHARDS, Cluster, with_database
+from tests.fuzz.storing import Store
 from tests.logins import login
-from tests.records import T0_US, body, item, payload
+from tests.records import T0_US, body, item, payload, record
 from tests.services import execute
 from worker import ledger, migrate, store
 from worker.batch import Item
 from worker.citus import distribute
 from worker.citus.forms import is_distributed
-from worker.database import Conflict, Connection, connected
+from worker.database import Conflict, Connection, Database, connected
 from worker.migrate import Migration
 
 pytestmark = pytest.mark.skipif(not CITUS_URL, reason="CITUS_URL names no cluster")
@@ -101,6 +102,26 @@ async def objects(db: Connection) -> list[tuple[object, ...]]:
           AND f.pronamespace IN ('tccc'::regnamespace, 'tccc_private'::regnamespace, 'tccc_masked'::regnamespace)
     """)
     return sorted((tuple(row) for row in found), key=str)
+
+
+async def test_what_a_constraint_refuses_becomes_a_dead_letter(database_url: str) -> None:
+    """Where Citus does not tell which record it is, and goes back to no savepoint."""
+    await execute(database_url, "ALTER TABLE tccc.call ADD CONSTRAINT c CHECK (caller <> 'bad')")
+    records = [
+        record(
+            body(SessionId=f"s-{n}", Caller="bad" if n == 7 else "good"),
+            key=f"s-{n}",
+            push_id=f"u{n}",
+            offset=n,
+        )
+        for n in range(40)
+    ]
+    database = Database(database_url, timeout_s=60.0, prepare=store.prepare)
+    try:
+        ends = await Store(database).settle(records)
+    finally:
+        database.close()
+    assert ends == {("stored", "applied"): 39, ("dead letter", "refused-by-database"): 1}
 
 
 async def test_there_and_back_everything_is_as_it_was(empty_database_url: str) -> None:
