@@ -32,7 +32,7 @@ _SETTINGS = {
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
-    "wal_compression": "off",  # this build has no lz4, and pglz costs more than it saves
+    "wal_compression": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",

@@ -28,7 +28,7 @@ from worker.migrate import migrate
 BASIC_USER, BASIC_PASSWORD = "tccc", "bench-password"
 _SESSION = b'"SessionId":"'
 _BATCH_BYTES = 256 * 1024
-# What docs/scaling.md recommends, for a machine of this size. This build has no lz4, and pglz costs more than it saves.
+# As docs/scaling.md recommends for a machine of this size, but for lz4, which this build does not have.
 _PRODUCTION = {
     "shared_buffers": "6GB",
     "max_wal_size": "16GB",
