@@ -65,6 +65,8 @@ def translated() -> Iterator[None]:
         if sqlstate.startswith(_REFUSALS):
             raise Refused(f"SQLSTATE {sqlstate} ({type(exc).__name__})", _copy_line(exc)) from exc
         raise DatabaseAway(f"SQLSTATE {sqlstate} ({type(exc).__name__})") from exc
+    except asyncpg.InternalClientError as exc:  # a connection that was cut just when a statement began
+        raise DatabaseAway(type(exc).__name__) from exc
     except (asyncpg.InterfaceError, OSError, TimeoutError) as exc:
         # A value that the driver cannot encode is an InterfaceError and a ValueError; so is, with OSError, a
         # certificate that cannot be verified.

@@ -1,8 +1,12 @@
 """How what the database refuses is taken apart."""
 
+import asyncpg
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import DatabaseAway
+from worker.database import translated
 from worker.fold import RowState
 from worker.store import PARTS, RowChange, _around, in_parts
 
@@ -25,3 +29,8 @@ def test_a_suspect_session_is_parted_from_the_others(sessions: list[str], suspec
         assert [change for part in parts for change in part] == changed
         assert {change.key[0] for change in parts[1]} == {suspect}
         assert len(parts[1]) == sessions.count(suspect)
+
+
+def test_a_connection_that_is_cut_as_a_statement_begins_is_an_outage() -> None:
+    with pytest.raises(DatabaseAway), translated():
+        raise asyncpg.InternalClientError("cannot switch to another state")
