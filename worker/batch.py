@@ -67,7 +67,7 @@ class Item(Struct, frozen=True, gc=False):
             envelope.push_id,
             envelope.action[:_MAX_ACTION_CHARS],
             self.session_id,
-            envelope.received_at_us - EPOCH_US,
+            self.received_at,
             record.partition,
             record.offset,
             outcome,

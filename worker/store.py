@@ -108,7 +108,10 @@ async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool
             refused = {}
             for action, table in TABLES.items():
                 changed = [change for change in changes[action].values() if change.state.changed]
-                for change, why in await _write_sparing(connection, table, changed, staged=staged):
+                if staged:  # Citus cannot always go back to a savepoint: who calls takes the batch apart
+                    await _write(connection, table, changed, staged=True)
+                    continue
+                for change, why in await _write_sparing(connection, table, changed):
                     refused[action, change.key] = Refusal([], why)
             if refused:
                 ledger = _leave_out(items, ledger, refused)
@@ -206,19 +209,14 @@ async def _write_sparing(
     table: Table,
     changed: Sequence[RowChange],
     chances: int = CHANCES,
-    *,
-    staged: bool,
 ) -> list[tuple[RowChange, Refused]]:
     """Write what the database takes; returns the rest, and why it is refused."""
     if not changed:
         return []
-    if staged:  # Citus cannot always go back to a savepoint: who calls takes the batch apart
-        await _write(connection, table, changed, staged=True)
-        return []
     try:
         with translated():
             async with connection.transaction():  # within another one: a savepoint
-                await _write(connection, table, changed, staged=staged)
+                await _write(connection, table, changed, staged=False)
     except Refused as exc:
         if len(changed) == 1:
             return [(changed[0], exc)]
@@ -226,7 +224,7 @@ async def _write_sparing(
         around = _around(changed, exc.session_id) if chances else []
         for part in around or in_parts(changed):
             left = chances - 1 if around else CHANCES
-            refused += await _write_sparing(connection, table, part, left, staged=staged)
+            refused += await _write_sparing(connection, table, part, left)
         return refused
     return []
 
