@@ -14,7 +14,9 @@ import asyncpg
 from msgspec import Struct
 
 from tests.services import execute
+from worker import store
 from worker.citus.distribute import distribute
+from worker.database import Connection, connected
 from worker.migrate import migrate
 
 CITUS_URL = os.environ.get("CITUS_URL", "")
@@ -123,3 +125,11 @@ async def _connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Reco
         yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def prepared(url: str) -> AsyncIterator[Connection]:
+    """A connection as the worker's: it counts times otherwise than who asks."""
+    async with connected(url) as connection:
+        await store.prepare(connection)
+        yield connection

@@ -13,7 +13,7 @@ import pytest
 
 from console.simulator import Push, Session, simulate
 from tests.answers import truth
-from tests.databases import CITUS_URL
+from tests.databases import CITUS_URL, prepared
 from tests.logins import login
 from tests.records import item
 from worker import rollup, store
@@ -36,11 +36,8 @@ async def db(database_url: str) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def writer(database_url: str) -> AsyncIterator[Connection]:
-    """As the worker's: it counts times otherwise than who asks."""
-    connection = await connect(database_url)
-    await store.prepare(connection)
-    yield connection
-    await connection.close()
+    async with prepared(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

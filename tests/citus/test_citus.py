@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from tests.chaos.proxy import Proxy
 from tests.citus.contents import TABLES, digests
 from tests.commands import tccc
 from tests.conftest import wait_until
-from tests.databases import CITUS_URL, SHARDS, Cluster, with_database
+from tests.databases import CITUS_URL, SHARDS, Cluster, prepared, with_database
 from tests.fuzz.storing import Store
 from tests.logins import login
 from tests.records import T0_US, body, item, payload, record
@@ -38,14 +37,6 @@ SINCE, UNTIL = "2023-11-14 00:00Z", "2023-11-16 00:00Z"
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Connection]:
     async with prepared(database_url) as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def prepared(url: str) -> AsyncIterator[Connection]:
-    """A connection as a worker has it."""
-    async with connected(url) as connection:
-        await store.prepare(connection)
         yield connection
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import SchemaMismatch
 from schemas.rows import TABLES, CallParticipant, LedgerRow, Provenance
-from tests.databases import CITUS_URL
+from tests.databases import CITUS_URL, prepared
 from tests.records import T0_US, body, item, payload
 from worker import known, ledger, migrate, store
 from worker.batch import Item
@@ -21,10 +21,8 @@ S = 1_000_000
 
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Connection]:
-    connection = await connect(database_url)
-    await store.prepare(connection)
-    yield connection
-    await connection.close()
+    async with prepared(database_url) as connection:
+        yield connection
 
 
 def push(n: int, push_id: str, at_s: int, *, session: str = "s-1", **fields: Any) -> Item:
