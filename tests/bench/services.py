@@ -36,6 +36,17 @@ _PRODUCTION = {
     "wal_compression": "off",
 }
 
+# As Kafka's own start scripts have it: kafka-run-class.sh, and for the heap kafka-server-start.sh.
+_KAFKA_HEAP_MB = 1024
+_KAFKA_COLLECTOR = (
+    "-server",
+    f"-Xms{_KAFKA_HEAP_MB}m",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+
 
 class Filled(Struct, frozen=True):
     """A topic with pushes in it; `last_sessions` are those at the end of each partition."""
@@ -135,7 +146,7 @@ class Services:
 async def started(home: Path, *, fast: bool = False) -> AsyncIterator[Services]:
     """Both, durable unless `fast`; commits have times of their own, by which push-to-row is measured."""
     kafka, postgres = (
-        LocalKafka(home / "kafka", heap_mb=1024),
+        LocalKafka(home / "kafka", heap_mb=_KAFKA_HEAP_MB, collector=_KAFKA_COLLECTOR),
         LocalPostgres(home / "postgres", fast=fast, settings=_PRODUCTION),
     )
     try:
