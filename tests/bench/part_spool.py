@@ -49,9 +49,13 @@ async def measure_spool(run: Run) -> Rounds:
 
 
 async def _drain(run: Run, receiver: Role, port: int) -> Sample:
-    """From the first record that leaves the spool to the last, with live pushes all the while."""
+    """From the first record that leaves the spool to the last, with live pushes all the while.
+
+    They go on for as long as a spool takes that is emptied at its highest rate, so that none comes after its end.
+    """
     held = await receiver.metric("tccc_spool_records")
-    live = asyncio.create_task(_live(run, receiver, port))
+    live_s = held / receiver.settings.spool_drain_per_s
+    live = asyncio.create_task(_live(run, receiver, port, live_s))
     starting = asyncio.create_task(asyncio.to_thread(run.services.kafka.start_broker, 0))
     first_left = 0.0
     async with asyncio.timeout(_DRAIN_TIMEOUT_S):
@@ -65,11 +69,11 @@ async def _drain(run: Run, receiver: Role, port: int) -> Sample:
     return {"drained_per_s": held / drained_s} | _acks(await live)
 
 
-async def _live(run: Run, receiver: Role, port: int) -> Load:
+async def _live(run: Run, receiver: Role, port: int, seconds: float) -> Load:
     async with asyncio.timeout(_NOTICE_TIMEOUT_S):
         while not await _connected(receiver):
             await asyncio.sleep(_POLL_S)
-    return await run.generator.run(port, seconds=_SECONDS, rate=LIVE_RATE)
+    return await run.generator.run(port, seconds=seconds, rate=LIVE_RATE)
 
 
 async def _connected(receiver: Role) -> bool:
