@@ -64,12 +64,24 @@ class Base:
 
     async def add(self, sessions: int) -> None:
         """So many sessions more, to the next multiple of the template."""
+        async with self._unsafely(), self._without_indexes():
+            await self._insert(sessions)
+        await self._tidy()
+
+    async def add_in_place(self, sessions: int) -> None:
+        """The same into indexes that stand, and by way of the write-ahead log, as a worker does it."""
+        await self._insert(sessions)
+        await self._tidy()
+
+    async def _insert(self, sessions: int) -> None:
         days = (self._copies + sessions // self._calls) // 3 + 2
         await self._run(_DAYS.format(days=days))
-        async with self._unsafely(), self._without_indexes():
-            for first in range(0, sessions, _STEP):
-                await self._multiply(min(_STEP, sessions - first) // self._calls)
-        await self._connection.execute("VACUUM (ANALYZE) tccc.call, tccc.call_participant, tccc.push")
+        for first in range(0, sessions, _STEP):
+            await self._multiply(min(_STEP, sessions - first) // self._calls)
+
+    async def _tidy(self) -> None:
+        """What autovacuum would do some time, which might be while something is measured."""
+        await self._run("VACUUM (ANALYZE) tccc.call, tccc.call_participant, tccc.push")
 
     async def _multiply(self, times: int) -> None:
         await self._run(
