@@ -21,6 +21,7 @@ CLOSED_S = 2.5
 FIXED_S = 2.5
 FIXED_RATE = 3000
 BUSY_RATE = 8000  # of which one process is busy: where a second one begins to make sense
+HALF_RATE = BUSY_RATE // 2  # what each of two takes of that
 OURS = {"receiver": 1, "two receivers": 2}
 # What two processes cost that do next to nothing.
 READERS = {"read and answer": 1, "two that read and answer": 2}
@@ -50,6 +51,8 @@ async def measure_receiver(run: Run) -> Rounds:
         scaled = [c for c in contenders if c.name in OURS or c.name in READERS]
         cases = {f"{c.name}, closed loop": partial(push, run, c, CLOSED_S, 0) for c in closed}
         cases |= {f"{c.name}, {FIXED_RATE}/s": partial(push, run, c, FIXED_S, FIXED_RATE) for c in fixed}
+        alone = [c for c in scaled if len(c.pids) == 1]
+        cases |= {f"{c.name}, {HALF_RATE}/s": partial(push, run, c, FIXED_S, HALF_RATE) for c in alone}
         cases |= {f"{c.name}, {BUSY_RATE}/s": partial(push, run, c, FIXED_S, BUSY_RATE) for c in scaled}
         await rounds.interleave(cases)
     await run.services.drop_topics(c.topic for c in contenders if c.topic)
