@@ -10,7 +10,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    UnknownTopicOrPartitionError,
+)
 from msgspec import Struct
 
 from runtime.kafka import client_options
@@ -74,16 +79,17 @@ class Brokers:
         return sorted(broker["node_id"] for broker in (await self._admin.describe_cluster())["brokers"])
 
     async def topic(self, name: str) -> Topic | None:
-        """None if there is no such topic."""
+        """None if there is no such topic, or one of the brokers asked has not heard of it yet."""
         # All of them: brokers that create topics by themselves do so for one that is asked for by its name.
         known: list[dict[str, Any]] = await self._admin.describe_topics()
         described = next((each for each in known if each["topic"] == name), None)
         if described is None or not described["partitions"]:
             return None
+        configs = await self._configs(name)
+        if configs is None:
+            return None
         partitions = [_partition(facts) for facts in described["partitions"]]
-        return Topic(
-            name, sorted(partitions, key=lambda partition: partition.number), await self._configs(name)
-        )
+        return Topic(name, sorted(partitions, key=lambda partition: partition.number), configs)
 
     async def offsets(self, topic: Topic) -> dict[int, Offsets]:
         partitions = _all_of(topic)
@@ -125,11 +131,14 @@ class Brokers:
             except GroupCoordinatorNotAvailableError:
                 await asyncio.sleep(_AGAIN_S)
 
-    async def _configs(self, topic: str) -> dict[str, str]:
-        responses: list[Any] = await self._admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic)]
-        )
-        return {entry[0]: entry[1] for response in responses for entry in response.resources[0][4]}
+    async def _configs(self, topic: str) -> dict[str, str] | None:
+        """None where the broker does not know the topic: it need not be the one that named it."""
+        wanted = ConfigResource(ConfigResourceType.TOPIC, topic)
+        answer: Any = (await self._admin.describe_configs([wanted]))[0]
+        error, _message, _type, _name, entries = answer.resources[0]
+        if error == UnknownTopicOrPartitionError.errno:
+            return None
+        return {entry[0]: entry[1] for entry in entries}
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The everyday verbs on real services: what they say when all is well, and in words when something is not."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,17 @@ from typing import Any
 import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from msgspec.structs import replace
 
 from console.status import database
 from console.status.facts import RowCount
+from console.visits.brokers import visiting
 from deploy.local.broker import Broker, Node
 from deploy.local.install import install_kafka
 from deploy.local.kafka import new_cluster_id
 from deploy.local.ports import free_port
+from runtime.topics import ensure_topics
 from schemas.settings import Settings
 from tests.commands import Ran, shell, tccc
 from tests.databases import CITUS_URL
@@ -28,6 +32,7 @@ Until = Callable[..., Awaitable[Any]]
 NEWEST = migrations()[-1].version
 NAMES = [migration.name for migration in migrations()]
 NOWHERE = "127.0.0.1:1"
+FORGOTTEN = f"forgotten-{uuid.uuid4().hex}"
 
 
 async def test_migrate_applies_what_is_missing_and_may_be_repeated(empty_database_url: str) -> None:
@@ -108,6 +113,26 @@ async def test_looking_at_topics_creates_none(obliging_kafka: str) -> None:
     assert [topic["state"] for topic in looked.json["topics"]] == ["missing", "missing"]
     created = await tccc("topics", environ=environ)
     assert (created.status, created.err) == (0, "")
+
+
+class ForgetfulAdmin(AIOKafkaAdminClient):
+    """Who asks next asks a broker that does not know the topic, as one that has not heard of it yet."""
+
+    async def describe_topics(self, topics: list[str] | None = None) -> list[Any]:
+        found = await super().describe_topics(topics)
+        await self.delete_topics([FORGOTTEN])
+        while FORGOTTEN in await self.list_topics():
+            await asyncio.sleep(0.05)
+        return found
+
+
+async def test_a_topic_that_not_all_brokers_know_yet_is_missing(
+    topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure_topics(replace(topics, kafka_topic=FORGOTTEN))
+    monkeypatch.setattr("console.visits.brokers.AIOKafkaAdminClient", ForgetfulAdmin)
+    async with visiting(topics) as brokers:
+        assert await brokers.topic(FORGOTTEN) is None
 
 
 async def test_topics_says_why_it_cannot_create(topics: Settings) -> None:
