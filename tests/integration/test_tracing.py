@@ -1,5 +1,8 @@
 """Traces from the push to the row's transaction: real receiver, Kafka, worker and Postgres, and a collector."""
 
+from typing import Any
+
+from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
 from schemas.settings import Settings
@@ -11,14 +14,20 @@ from tests.services import execute
 from tests.traced import NOWHERE, SOON, Until, below, pipeline, push, traceparents
 
 
+async def pushed_once(settings: Settings, eventually: Until) -> ConsumerRecord[Any, Any]:
+    """The record of a push that was settled; the spans of its pipeline are out."""
+    database = Database(settings)
+    async with pipeline(settings, eventually) as receiver:
+        assert await push(receiver, "s-1") == 200
+        await eventually(lambda: database.has_settled(1))
+    (record,) = await records_of(settings, settings.kafka_topic)
+    return record
+
+
 async def test_one_trace_shows_push_publish_consume_and_transaction(
     traced: Settings, collector: Collector, eventually: Until
 ) -> None:
-    database = Database(traced)
-    async with pipeline(traced, eventually) as receiver:
-        assert await push(receiver, "s-1") == 200
-        await eventually(lambda: database.has_settled(1))
-    (record,) = await records_of(traced, traced.kafka_topic)
+    record = await pushed_once(traced, eventually)
     topic = traced.kafka_topic
     (root,) = collector.named("POST /")
     spans = collector.trace(root.trace)
@@ -44,11 +53,7 @@ async def test_one_trace_shows_push_publish_consume_and_transaction(
 async def test_spans_tell_the_way_of_a_push_and_nobody_whose_it_is(
     traced: Settings, collector: Collector, eventually: Until
 ) -> None:
-    database = Database(traced)
-    async with pipeline(traced, eventually) as receiver:
-        assert await push(receiver, "s-1") == 200
-        await eventually(lambda: database.has_settled(1))
-    (record,) = await records_of(traced, traced.kafka_topic)
+    record = await pushed_once(traced, eventually)
     (root,) = collector.named("POST /")
     topic = {"messaging.system": "kafka", "messaging.destination.name": traced.kafka_topic}
     consumer = {
