@@ -92,8 +92,6 @@ async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool
     """`staged`: by way of temporary tables, where Citus has not told what is wrong (worker/citus/staging.py)."""
     with translated():
         async with connection.transaction():
-            if staged:
-                await staging.one_by_one(connection)
             known = await look_up(connection, items)
             if known.spread:
                 await commit_in_two_phases(connection)

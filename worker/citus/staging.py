@@ -12,13 +12,6 @@ from worker.database import Connection
 _TEMPORARY = "pg_temp"
 
 
-async def one_by_one(connection: Connection) -> None:
-    """For a transaction: nodes are asked one after the other, so that a savepoint can be gone back to."""
-    await connection.execute(
-        "SET LOCAL citus.multi_shard_modify_mode = 'sequential'; SET LOCAL citus.max_adaptive_executor_pool_size = 1"
-    )
-
-
 async def begin(connection: Connection, schema: str, table: str) -> str:
     """Make an empty table of this name and these columns; returns its schema."""
     columns = await connection.fetchval(_COLUMNS, f"{schema}.{table}")
