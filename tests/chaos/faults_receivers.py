@@ -82,7 +82,8 @@ async def frozen(scene: Scene) -> int:
 
 @fault("spool-disk-full", hold_s=(4, 8), needs_small_disk=True)
 async def disk_full(scene: Scene) -> int:
-    """With Kafka there: nothing may be refused."""
+    """With Kafka there: nothing may be refused. A spool that is still drained would make room again."""
+    await until(lambda: _nothing_spooled(scene), timeout_s=FIRE_TIMEOUT_S)
     async with _full_disk(scene):
         await scene.hold()
         return int(scene.stack.disk.room_bytes() <= LEFT_BYTES)
@@ -171,6 +172,11 @@ async def _full_disk(scene: Scene) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(disk.empty)
+
+
+async def _nothing_spooled(scene: Scene) -> bool:
+    records, _ = await scene.stack.spooled()
+    return records == 0
 
 
 async def _refuse(scene: Scene, before: float) -> bool:
