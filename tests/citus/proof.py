@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,7 @@ from schemas.settings import Settings
 from tests import services
 from tests.chaos.own_services import until
 from tests.citus.contents import digests
+from tests.citus.cost import told_cost
 from tests.databases import CITUS_URL, Cluster, Postgres
 from tests.pipeline import Database, Sent, produce, tccc
 from tests.processes import running
@@ -126,7 +127,9 @@ async def _main(count: int, seed: int, workers: int, shards: int, fault: Fault |
             try:
                 await server.migrate(url, shards=shards)
                 settings = replace(shared, database_url=url, kafka_group=f"group-{unique}-{n}")
-                await work_off(settings, count, workers=workers, fault=fault if "away" in name else None)
+                hit = fault if "away" in name else None
+                async with nullcontext() if hit else told_cost(name, cluster, count):
+                    await work_off(settings, count, workers=workers, fault=hit)
                 found[name] = await told(name, settings)
             finally:
                 await server.drop(database)
