@@ -107,7 +107,8 @@ async def locked(scene: Scene) -> int:
     connection = await asyncpg.connect(scene.stack.direct.database_url)
     try:
         async with connection.transaction():
-            await connection.execute("LOCK TABLE tccc.call, tccc.push IN ACCESS EXCLUSIVE MODE")
+            # In the order in which a worker reads them: in the other one this may be a deadlock, and the victim of it.
+            await connection.execute("LOCK TABLE tccc.push, tccc.call IN ACCESS EXCLUSIVE MODE")
             happened = await _seen(scene, _WAITING)
             await scene.hold()
     finally:
