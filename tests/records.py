@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.envelope import push_headers
 from schemas.rows import EPOCH_US, Micros
-from worker.batch import Item, KafkaRecord, read
+from worker.batch import Item, KafkaRecord, take
 
 PAYLOADS = Path(__file__).parent / "payloads"
 T0_US = 1_700_000_000_000_000
@@ -56,7 +56,7 @@ def record(
 
 
 def item(value: bytes, **where: Any) -> Item:
-    return read(record(value, **where))
+    return take(record(value, **where))
 
 
 def columns(row: Mapping[str, Any] | None, *names: str) -> dict[str, Any]:

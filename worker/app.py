@@ -57,9 +57,9 @@ async def serve(settings: Settings) -> None:
         dead_letters = DeadLetters(settings)
         stack.push_async_callback(dead_letters.close)
         make_settler = partial(TracedSettler, spans, settings) if spans else Settler
-        settler = make_settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio))
         drift = Drift()
-        loop = Loop(settler, metrics, drift, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
+        settler = make_settler(database, dead_letters, metrics, DeadRatio(settings.dead_max_ratio), drift)
+        loop = Loop(settler, metrics, revoke_grace_s=settings.revoke_grace_s, stuck_s=settings.stuck_s)
         consumer = Consumer(settings, on_revoked=loop.revoked, on_assigned=metrics.rebalances.inc)
         stack.push_async_callback(consumer.stop)
 

@@ -1,4 +1,4 @@
-"""A consumed record on its way to being settled: what it asks for, or why it is dead."""
+"""A consumed record on its way to being settled."""
 
 import msgspec
 import structlog
@@ -9,7 +9,7 @@ from schemas.envelope import Envelope, Origin, read_envelope
 from schemas.errors import DeadStage, RecordError
 from schemas.rows import EPOCH_US, LedgerRow, Micros, Outcome
 from worker.fold import Push
-from worker.normalise import Normalised, normalise, read_session_id
+from worker.normalise import Normalised, known_action, normalise, read_session_id
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +22,12 @@ ERASED = "erased"  # the ledger's push id of what was erased; its session is ''
 
 
 class Item(Struct, frozen=True, gc=False):
-    """One record. `fault` says why it can never be stored; without one, `normalised` is there."""
+    """One record; its body is not looked into yet. `fault` says why it can never be stored."""
 
     record: KafkaRecord
     envelope: Envelope
     session_id: str
-    normalised: Normalised | None
-    fault: RecordError | None
+    fault: RecordError | None = None
     stage: DeadStage = "normalise"
 
     @property
@@ -52,9 +51,30 @@ class Item(Struct, frozen=True, gc=False):
     def push(self) -> Push:
         return Push(self.envelope.push_id, self.received_at, self.envelope.source)
 
-    def dead(self, fault: RecordError, stage: DeadStage) -> "Item":
+    def read(self) -> Normalised:
+        """What its body asks for; raises RecordError if it can never become a row, and nothing else."""
+        try:
+            return normalise(self.envelope.action, self.session_id, self.value)
+        except RecordError:
+            raise
+        except Exception as error:  # one record must never stop all the others; the dead letter keeps it
+            log.exception("defect in normalising", partition=self.record.partition, offset=self.record.offset)
+            raise RecordError("not-json", f"a defect of this program: {type(error).__name__}") from error
+
+    def checked(self) -> "Item":
+        """The same record, given up if it cannot be read."""
+        try:
+            self.read()
+        except RecordError as error:
+            return self.dead(error)
+        return self
+
+    def dead(self, fault: RecordError, stage: DeadStage = "normalise") -> "Item":
         """The same record, given up."""
-        return Item(self.record, self.envelope, self.session_id, None, fault, stage)
+        # Not the error that was raised: by its traceback it holds the frames of our callers, and they the whole
+        # batch, in a circle which is never freed, for the collector does not look into Items (gc=False).
+        fault = RecordError(fault.reason, fault.detail)
+        return Item(self.record, self.envelope, self.session_id, fault, stage)
 
     def erased(self) -> LedgerRow:
         """Of somebody who was erased: no row shows it, and the ledger does not tell whose it was."""
@@ -74,19 +94,13 @@ class Item(Struct, frozen=True, gc=False):
         )
 
 
-def read(record: KafkaRecord) -> Item:
-    """Decode and normalise; never raises for what the record holds."""
-    value = record.value or b""
-    envelope = read_envelope(record.headers, value, record.timestamp)
-    normalised, fault, session_id = None, None, ""
+def take(record: KafkaRecord) -> Item:
+    """Look at key and headers; never raises for what the record holds."""
+    envelope = read_envelope(record.headers, record.value or b"", record.timestamp)
+    session_id = ""
     try:
         session_id = read_session_id(record.key)
-        normalised = normalise(envelope.action, session_id, value)
+        known_action(envelope.action)
     except RecordError as error:
-        # Not the one that was raised: by its traceback it holds the frames of our callers, and they the whole
-        # batch, in a circle which is never freed, for the collector does not look into Items (gc=False).
-        fault = RecordError(error.reason, error.detail)
-    except Exception as error:  # one record must never stop all the others; the dead letter keeps it
-        log.exception("defect in normalising", partition=record.partition, offset=record.offset)
-        fault = RecordError("not-json", f"a defect of this program: {type(error).__name__}")
-    return Item(record, envelope, session_id, normalised, fault)
+        return Item(record, envelope, session_id).dead(error)
+    return Item(record, envelope, session_id)

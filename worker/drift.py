@@ -5,7 +5,7 @@ number and in form: what might hold data of a person, or is one too many, counts
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from schemas import rows
 from schemas.decoding import number
-from schemas.envelope import Source
+from schemas.envelope import Envelope, Source
 from schemas.push import PUSHES, Action, SeatUser, ServeParticipant, TelLocation
 from schemas.vocabulary import (
     API_FIELDS,
@@ -24,7 +24,6 @@ from schemas.vocabulary import (
     HUNG_UP_SIDES,
     PARTICIPANT_TYPES,
 )
-from worker.batch import Item
 from worker.database import Connection, translated
 from worker.normalise import Normalised
 
@@ -36,6 +35,7 @@ _MAX_PARTICIPANTS = 32
 _DECODER = msgspec.json.Decoder(float_hook=number)
 
 Kind = Literal["field", "value"]
+Reading = tuple[Envelope, Normalised]
 
 
 class Note(Struct, frozen=True, gc=False):
@@ -65,15 +65,14 @@ class Drift:
     def __init__(self) -> None:
         self._seen: dict[Note, Seen] = {}
 
-    def note(self, items: Sequence[Item]) -> list[Note]:
+    def note(self, readings: Iterable[Reading]) -> list[Note]:
         """Note what is new in settled records; returns it, one note for each record and name."""
         noted = []
-        for item in items:
-            if item.normalised is not None and not _as_listed(item.normalised):
-                at = item.envelope.received_at_us
-                for note in set(_notes(item)):
-                    self._add(note, Seen(1, at, at))
-                    noted.append(note)
+        for envelope, normalised in readings:
+            at = envelope.received_at_us
+            for note in set(_notes(envelope.source, normalised)):
+                self._add(note, Seen(1, at, at))
+                noted.append(note)
         return noted
 
     async def write(self, connection: Connection) -> None:
@@ -100,22 +99,25 @@ class Drift:
             known.add(seen)
 
 
-def _as_listed(normalised: Normalised) -> bool:
-    """A quick yes for what nearly all records are; a no says nothing."""
+def is_listed(normalised: Normalised) -> bool:
+    """Whether there is nothing to note: a quick yes for what nearly all records are; a no says nothing."""
     row = normalised.row
-    if not isinstance(row, rows.Call) or row.extra is not None or row.repairs is not None:
+    if not isinstance(row, rows.Call):
+        assert isinstance(row, rows.Recording | rows.Voicemail | rows.Chat)
+        return row.extra is None and (not isinstance(row, rows.Chat) or row.end_status in _CHATS_AS_LISTED)
+    if row.extra is not None or row.repairs is not None:
         return False
     if (row.end_status, row.hung_up_side, row.call_type) not in _CALLS_AS_LISTED:
         return False
-    return all(
-        participant.extra is None and (participant.type, participant.end_status) in _PARTICIPANTS_AS_LISTED
-        for participant in normalised.participants
-    )
+    for participant in normalised.participants:
+        if participant.extra is not None:
+            return False
+        if (participant.type, participant.end_status) not in _PARTICIPANTS_AS_LISTED:
+            return False
+    return True
 
 
-def _notes(item: Item) -> Iterator[Note]:
-    normalised, source = item.normalised, item.envelope.source
-    assert normalised is not None
+def _notes(source: Source, normalised: Normalised) -> Iterator[Note]:
     participants = normalised.participants[:_MAX_PARTICIPANTS]
     for name in _unknown_fields(normalised, participants):
         if source != "api" or name not in API_FIELDS:
@@ -174,6 +176,7 @@ _VALUE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}|-?\d{1,4}")
 _LONG_NUMBER = re.compile(r"\d{5}")
 
 
+_CHATS_AS_LISTED = CHAT_END_STATUSES | {None}
 _Listed = tuple[str, str, frozenset[Any]]
 _LISTED: dict[type[rows.Row], tuple[_Listed, ...]] = {
     rows.Call: (
@@ -185,10 +188,8 @@ _LISTED: dict[type[rows.Row], tuple[_Listed, ...]] = {
         ("type", "ServeParticipants.Type", PARTICIPANT_TYPES | {None}),
         ("end_status", "ServeParticipants.EndStatusString", END_STATUSES | {None}),
     ),
-    rows.Chat: (("end_status", "EndStatusString", CHAT_END_STATUSES | {None}),),
+    rows.Chat: (("end_status", "EndStatusString", _CHATS_AS_LISTED),),
 }
-
-
 _CALLS_AS_LISTED = frozenset(product(*(listed for _, _, listed in _LISTED[rows.Call])))
 _PARTICIPANTS_AS_LISTED = frozenset(product(*(listed for _, _, listed in _LISTED[rows.CallParticipant])))
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from schemas import rows
+from schemas.errors import RecordError
 from schemas.phone import as_text, numbers_in
 from schemas.rows import Micros
 from worker.batch import Item, Place
@@ -46,7 +47,10 @@ async def _of_numbers(connection: Connection, suspects: Sequence[Item]) -> set[P
 
 def _date(item: Item) -> Micros:
     """When it happened, as far as that is known: the vendor's API tells of calls long after them."""
-    row = item.normalised.row if item.normalised else None
+    try:
+        row = item.read().row
+    except RecordError:
+        return item.received_at
     started_at = row.started_at if isinstance(row, rows.Call | rows.Chat) else None
     return item.received_at if started_at is None else min(started_at, item.received_at)
 

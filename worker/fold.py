@@ -26,6 +26,11 @@ class Push(Struct, frozen=True, gc=False):
     def rank(self) -> Rank:
         return (self.source == "push", self.received_at, self.push_id)
 
+    @property
+    def alone(self) -> Provenance:
+        """What a row remembers that has seen this push only."""
+        return Provenance(self.source, self.push_id, self.received_at, None, None)
+
 
 class RowState(Struct):
     """A row's memory while a batch is folded into it. `known` dates each push that the row has seen."""
@@ -65,7 +70,7 @@ class RowState(Struct):
         if shown is None:
             raise ValueError("no push was applied")
         if len(self.known) == 1:
-            return Provenance(shown.source, shown.push_id, shown.received_at, None, None)
+            return shown.alone
         earlier = sorted((at, push_id) for push_id, at in self.known.items() if push_id != shown.push_id)
         earlier = earlier[-MAX_EARLIER:]
         return Provenance(

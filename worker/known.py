@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from worker.batch import Item
-from worker.database import Connection, translated
+from worker.database import Connection
 from worker.erasure import Erasures
 
 
@@ -19,23 +19,13 @@ class Known(Struct, frozen=True):
     spread: bool
 
 
-async def unsettled(connection: Connection, items: Sequence[Item]) -> list[Item]:
-    """Those items that are not in the ledger yet, in their order."""
-    with translated():
-        return (await look_up(connection, items)).items
-
-
 async def look_up(connection: Connection, items: Sequence[Item]) -> Known:
     """For a transaction that stores a batch."""
     if not items:
         return Known([], None, spread=False)
+    partitions, offsets, times = zip(*[item.place for item in items], strict=True)
     found = await connection.fetch(
-        _SETTLED,
-        sorted({item.record.partition for item in items}),
-        min(item.record.offset for item in items),
-        max(item.record.offset for item in items),
-        min(item.received_at for item in items),
-        max(item.received_at for item in items),
+        _SETTLED, sorted(set(partitions)), min(offsets), max(offsets), min(times), max(times)
     )
     if not found:
         return Known(list(items), None, spread=False)

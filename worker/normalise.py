@@ -38,8 +38,7 @@ def normalise(action: str, session_id: str, value: bytes) -> Normalised:
 
     Raises RecordError for what can never become a row.
     """
-    if action not in PUSHES:
-        raise RecordError("unknown-action", "the action header is missing or names none that is known")
+    action = known_action(action)
     rows_of = _NORMALISERS[action]
     # Postgres stores no NUL; a body that may hold one is looked at closely. Most have no escape at all.
     # A chat's satisfaction is any JSON; in other bodies what may nest deep is not decoded in this step.
@@ -50,6 +49,13 @@ def normalise(action: str, session_id: str, value: bytes) -> Normalised:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     return normalise_leniently(action, session_id, value)
+
+
+def known_action(action: str) -> Action:
+    """Raises RecordError for one that no table is for."""
+    if action not in PUSHES:
+        raise RecordError("unknown-action", "the action header is missing or names none that is known")
+    return action
 
 
 def normalise_leniently(action: Action, session_id: str, value: bytes) -> Normalised:

@@ -2,18 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain, groupby
 
 import structlog
 
-from schemas.errors import DatabaseAway, DependencyAway, RecordError
+from schemas.errors import DatabaseAway, DependencyAway
 from schemas.rows import LedgerRow
-from worker import known, store
+from worker import store
 from worker.batch import Item
-from worker.database import Conflict, Database, Refused
+from worker.database import Conflict, Connection, Database, Refused
 from worker.dead_letters import DeadLetters
 from worker.dead_ratio import DeadRatio
+from worker.drift import Drift
 from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -22,14 +23,22 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
 # A conflict by a unique index that lasts is none: something of the operator's own refuses the row.
 MAX_CONFLICTS = 8
 
+Write = Callable[[Connection, Sequence[Item]], Awaitable[store.Settled]]
+
 
 class Settler:
     """`away` is why the last try failed, None while all is well: readiness reads it."""
 
     def __init__(
-        self, database: Database, dead_letters: DeadLetters, metrics: Metrics, dead_ratio: DeadRatio
+        self,
+        database: Database,
+        dead_letters: DeadLetters,
+        metrics: Metrics,
+        dead_ratio: DeadRatio,
+        drift: Drift,
     ) -> None:
         self._dead_ratio = dead_ratio
+        self._drift = drift
         self._database = database
         self._dead_letters = dead_letters
         self._metrics = metrics
@@ -44,7 +53,7 @@ class Settler:
         while True:
             try:
                 with self._metrics.store_seconds.time():
-                    await self._settle_once(items)
+                    await self._store(items)
             except DependencyAway as exc:
                 self._note(exc)
                 await asyncio.sleep(next(waits))
@@ -55,47 +64,33 @@ class Settler:
     async def probe(self) -> None:
         """Ask the database for an answer; raises DatabaseAway or OperatorError."""
         async with self._database.connection() as connection:
-            await known.unsettled(connection, [])
             await connection.execute("SELECT 1")
         self._note(None)
 
-    async def _settle_once(self, items: Sequence[Item]) -> None:
-        if any(item.fault is not None for item in items):
-            async with self._database.connection() as connection:
-                items = await known.unsettled(connection, items)
-            dead = [item for item in items if item.fault is not None]
-            self._dead_ratio.check(len(items), len(dead))
-            await self._bury(dead)
-        await self._store(items)
-
     async def _store(self, items: Sequence[Item]) -> None:
-        """Store a batch; what the database refuses in it is given up."""
+        """Store a batch; what can never be stored is given up."""
         if not items:
             return
         try:
-            settled = await self._write(items)
+            settled = await self._write(store.settle, items)
         except Refused as exc:
             if len(items) == 1:
-                await self._give_up([items[0].dead(_fault(exc), "store")])
+                await self._give_up([items[0].dead(store.fault(exc), "store")])
                 return
             for part in store.in_parts(items):
                 await self._store(part)
             return
         self._note_settled(settled.ledger)
-        dead = []
-        for refusal in settled.refused:
-            if len(refusal.items) == 1:
-                dead.append(refusal.items[0].dead(_fault(refusal.why), "store"))
-            else:  # of several pushes of one row some may be sound
-                for item in refusal.items:
-                    await self._store([item])
-        await self._give_up(dead)
+        self._metrics.drifted(self._drift.note(settled.unlisted))
+        for item in chain.from_iterable(settled.doubtful):  # of several pushes of one row some may be sound
+            await self._store([item])
+        await self._give_up(settled.dead)
 
-    async def _write(self, items: Sequence[Item]) -> store.Settled:
+    async def _write(self, write: Write, items: Sequence[Item]) -> store.Settled:
         for _ in range(MAX_CONFLICTS):
             try:
                 async with self._database.connection() as connection:
-                    return await store.settle(connection, items)
+                    return await write(connection, items)
             except Conflict as exc:
                 conflict = exc
                 log.info("batch meets another writer", records=len(items), detail=str(exc))
@@ -105,10 +100,11 @@ class Settler:
         raise Refused(str(conflict)) from conflict
 
     async def _give_up(self, dead: Sequence[Item]) -> None:
+        """Their letters first: what the ledger calls dead is in the dead letters."""
         if dead:
             self._dead_ratio.check(len(dead), len(dead))
             await self._bury(dead)
-            self._note_settled((await self._write(dead)).ledger)
+            self._note_settled((await self._write(store.settle_dead, dead)).ledger)
 
     def _note_settled(self, ledger: Sequence[LedgerRow]) -> None:
         self._metrics.settled(ledger)
@@ -130,10 +126,6 @@ class Settler:
                 log.error("cannot settle, waiting", reason=away)
         self.away = away
         self._metrics.database_up.set(not isinstance(exc, DatabaseAway))
-
-
-def _fault(refused: Refused) -> RecordError:
-    return RecordError("refused-by-database", str(refused))
 
 
 def _waits() -> Iterator[float]:

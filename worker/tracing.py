@@ -7,13 +7,14 @@ This class takes the place of the plain one where tracing is on, so that it cost
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from schemas.envelope import TRACEPARENT
 from schemas.push import PUSHES
 from schemas.settings import Settings
 from worker.batch import Item
-from worker.settler import Settler
+from worker.settler import Settler, Write
 from worker.store import Settled
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ class TracedSettler(Settler):
                     span.end()
                 self._consumed.clear()
 
-    async def _write(self, items: Sequence[Item]) -> Settled:
+    async def _write(self, write: Write, items: Sequence[Item]) -> Settled:
         if not self._consumed:
-            return await super()._write(items)
+            return await super()._write(write, items)
         began_ns = time.time_ns()
         transaction = self._spans.begin("transaction", "client", _DATABASE | {"tccc.records": len(items)})
         with self._spans.running(transaction):
-            settled = await super()._write(items)
+            settled = await super()._write(write, items)
         self._tell(items, settled, transaction, began_ns)
         return settled
 
@@ -96,10 +97,10 @@ class TracedSettler(Settler):
 
     def _tell(self, items: Sequence[Item], settled: Settled, transaction: "Span", began_ns: int) -> None:
         """Show in each push's trace the transaction that settled it."""
-        refused = {_place(item) for refusal in settled.refused for item in refusal.items}
+        left_out = {_place(item) for item in chain(settled.dead, *settled.doubtful)}
         outcomes = {(row.kafka_partition, row.kafka_offset): row.outcome for row in settled.ledger}
         ended_ns = time.time_ns()
-        for place in {_place(item) for item in items} - refused:
+        for place in {_place(item) for item in items} - left_out:
             consumed = self._consumed.get(place)
             if consumed is not None:
                 self._spans.begin(

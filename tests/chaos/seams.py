@@ -9,7 +9,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def patch(owner: Any, name: str, parameters: tuple[str, ...], wrap: Wrap) -> Non
 
 
 def install_worker(arms: Arms) -> None:
-    from worker import store
+    from worker import writing
     from worker.consumer import Consumer
     from worker.dead_letters import DeadLetters
 
@@ -70,7 +70,7 @@ def install_worker(arms: Arms) -> None:
 
         return wrapped
 
-    patch(store, "_copy", ("connection", "table", "columns", "records", "staged"), copy)
+    patch(writing, "_copy", ("connection", "table", "columns", "records", "staged"), copy)
     patch(Consumer, "commit", ("self", "records"), commit)
     patch(DeadLetters, "publish", ("self", "items"), publish)
 
@@ -120,12 +120,13 @@ class _DyingInCopy:
         self._connection = connection
         self._arms = arms
 
-    async def copy_records_to_table(self, table: str, *, records: Sequence[Any], **options: Any) -> Any:
+    async def copy_records_to_table(self, table: str, *, records: Iterable[Any], **options: Any) -> Any:
         return await self._connection.copy_records_to_table(table, records=self._some(records), **options)
 
-    def _some(self, records: Sequence[Any]) -> Iterator[Any]:
-        for number, record in enumerate(records):
-            if number == len(records) // 2:
+    def _some(self, records: Iterable[Any]) -> Iterator[Any]:
+        rows = list(records)
+        for number, record in enumerate(rows):
+            if number == len(rows) // 2:
                 _die(self._arms, "mid-copy")
             yield record
 

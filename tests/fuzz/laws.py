@@ -10,11 +10,12 @@ import msgspec
 from receiver.admission import ACTIONS, Admitted, Refused, _admit_slowly, admit, push_id_of, route
 from schemas.decoding import decode_object, number, session_id_fault
 from schemas.envelope import MAX_PUSH_ID_BYTES
+from schemas.errors import RecordError
 from schemas.lenient import clean
 from schemas.push import PUSHES, Action, Body
 from schemas.rows import EPOCH_US
 from tests.fuzz.inputs import Request
-from worker.batch import Item, KafkaRecord, read
+from worker.batch import Item, KafkaRecord, take
 from worker.normalise import Normalised, normalise, normalise_leniently
 
 STORED, DEAD, REFUSED = "stored", "dead letter", "refused"
@@ -55,13 +56,18 @@ def _admitted_is_understood(action: str, body: bytes, admitted: Admitted) -> Non
 
 def normalised(record: KafkaRecord) -> tuple[str, str, Item]:
     """Read a consumed record as the worker does; returns its end so far, the reason, and the item."""
-    item = read(record)
-    if item.fault is not None:
-        assert item.fault.reason in _FROM_WORKER
-        assert "defect" not in item.fault.detail
-        return DEAD, item.fault.reason, item
-    assert item.normalised is not None
-    found = item.normalised
+    item = take(record)
+    fault, found = item.fault, None
+    if fault is None:
+        try:
+            found = item.read()
+        except RecordError as error:
+            fault = error
+    if fault is not None:
+        assert fault.reason in _FROM_WORKER
+        assert "defect" not in fault.detail
+        return DEAD, fault.reason, item
+    assert found is not None
     fields = decode_object(item.value)
     slowly = normalise_leniently(found.action, item.session_id, item.value)
     assert slowly == found, "the fast way and the slow one differ"

@@ -15,7 +15,7 @@ from schemas.rows import TABLES
 from tests import services
 from tests.fuzz.laws import DEAD, STORED
 from worker import migrate, store
-from worker.batch import Item, KafkaRecord, read
+from worker.batch import Item, KafkaRecord, take
 from worker.database import Connection, Database
 from worker.dead_letters import DeadLetters, letter_headers
 from worker.dead_ratio import DeadRatio
@@ -49,16 +49,17 @@ class Store:
         self._letters = _Letters()
         self._drift = Drift()
         self.next_offset = 0
-        self._settler = Settler(database, cast("DeadLetters", self._letters), Metrics(), DeadRatio(1.0))
+        self._settler = Settler(
+            database, cast("DeadLetters", self._letters), Metrics(), DeadRatio(1.0), self._drift
+        )
 
     async def settle(self, records: Sequence[KafkaRecord]) -> Counter[tuple[str, str]]:
         """The ends of a batch, by end and reason. Raises where one has none, or a row is not what it should be."""
-        items = [read(record) for record in records]
+        items = [take(record) for record in records]
         first, last = records[0].offset, records[-1].offset
         self.next_offset = last + 1
         async with asyncio.timeout(DEADLINE_S):
             await self._settler.settle(items)
-        self._drift.note(items)
         async with self._database.connection() as connection:
             found = await connection.fetch(
                 "SELECT kafka_offset, outcome FROM tccc.push WHERE kafka_offset BETWEEN $1 AND $2",
@@ -81,9 +82,9 @@ async def _rows_are_as_normalised(connection: Connection, applied: Sequence[Item
     """Compare the rows with the pushes that they show, value by value."""
     for action, table in TABLES.items():
         pushes = {
-            (i.normalised.key, i.envelope.push_id): i
-            for i in applied
-            if i.normalised and i.normalised.action == action
+            (normalised.key, item.envelope.push_id): (item, normalised)
+            for item in applied
+            if (normalised := item.read()).action == action
         }
         columns = table.row.__struct_fields__
         rows = await connection.fetch(
@@ -91,10 +92,10 @@ async def _rows_are_as_normalised(connection: Connection, applied: Sequence[Item
             [key[0] for key, _ in pushes],
         )
         for row in rows:
-            item = pushes.get((tuple(row[name] for name in table.key), row["push_id"]))
-            if item is None or item.normalised is None or row["received_at"] != item.received_at:
+            found = pushes.get((tuple(row[name] for name in table.key), row["push_id"]))
+            if found is None or row["received_at"] != found[0].received_at:
                 continue
-            for name, value in msgspec.structs.asdict(item.normalised.row).items():
+            for name, value in msgspec.structs.asdict(found[1].row).items():
                 assert _same(name, value, row[name]), f"{table.name}.{name} reads back as another value"
 
 

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.rows import TABLES
 from schemas.settings import Settings
 from tests.fuzz import laws, wire
 from tests.fuzz.counting import OTHERWISE, Tally, shown
 from tests.fuzz.inputs import Inputs, Request
 from tests.fuzz.storing import Store, own_store
 from tests.processes import Role
-from worker.batch import read
+from worker.batch import take
+from worker.stored import Stored
+from worker.writing import Share
 
 # Hypothesis makes every choice of a mutation, so that it can undo those which do not matter.
 inputs = st.randoms(use_true_random=False).map(Inputs)
@@ -42,13 +45,15 @@ def test_what_the_worker_makes_of_a_record(source: Inputs) -> None:
 
 def test_a_dead_record_keeps_no_frames_alive() -> None:
     """They would hold the batch that it came with, for ever: the collector does not look into Items."""
-    for number, source in enumerate([Inputs(Random(seed)) for seed in range(200)]):
-        fault = read(source.record(number)).fault
-        assert fault is None or (fault.__traceback__, fault.__context__, fault.__cause__) == (
-            None,
-            None,
-            None,
-        )
+    share = Share(TABLES["cdr"], Stored({}, set()))
+    taken = [take(Inputs(Random(seed)).record(seed)) for seed in range(200)]
+    for item in taken:
+        if item.fault is None:
+            share.fold([item])
+    faults = [item.fault for item in (*taken, *share.dead) if item.fault is not None]
+    assert len({fault.reason for fault in faults}) > 1
+    for fault in faults:
+        assert (fault.__traceback__, fault.__context__, fault.__cause__) == (None, None, None)
 
 
 @pytest.fixture(scope="module")

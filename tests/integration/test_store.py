@@ -12,7 +12,7 @@ from schemas.errors import SchemaMismatch
 from schemas.rows import TABLES, CallParticipant, LedgerRow, Provenance
 from tests.databases import CITUS_URL, prepared
 from tests.records import T0_US, body, item, payload
-from worker import known, ledger, migrate, store
+from worker import ledger, migrate, store
 from worker.batch import Item
 from worker.database import Conflict, Connection, Refused, connect
 
@@ -37,7 +37,7 @@ def push(n: int, push_id: str, at_s: int, *, session: str = "s-1", **fields: Any
 
 
 async def settle(db: Connection, *items: Item) -> list[str]:
-    settled = await store.settle(db, await known.unsettled(db, items))
+    settled = await store.settle(db, items)
     return [row.outcome for row in settled.ledger]
 
 
@@ -174,8 +174,9 @@ async def test_what_the_database_refuses_is_left_out_and_all_else_stored(db: Con
     items[41] = push(42, "u42", 1, session="s-42", Caller="bad")
     items[79] = push(80, "u80", 1, session="s-80", ServeParticipants=[{"Sequence": 1}, {"Sequence": 13}])
     settled = await store.settle(db, items)
-    refused = {one.session_id for refusal in settled.refused for one in refusal.items}
-    assert refused == {"s-05", "s-42", "s-80"}
+    assert {(one.session_id, one.stage) for one in settled.dead} == {
+        (session, "store") for session in ("s-05", "s-42", "s-80")
+    }
     assert [row.outcome for row in settled.ledger] == ["applied"] * 96
     assert await shown(db, "s-05") == ("u0", "old", None)
     assert await db.fetchval("SELECT count(*) FROM tccc.call") == 97

@@ -1,12 +1,23 @@
 """Drift is bounded whatever is sent, and what the API is known to have beside the pushes is none."""
 
+from typing import Any
+
 from tests.records import body, record
-from worker.batch import read
-from worker.drift import MAX_NOTES, OTHER, Drift, Note
+from worker.batch import take
+from worker.drift import MAX_NOTES, OTHER, Drift, Note, Reading, is_listed
 
 
-def notes(value: bytes, *, source: str = "push", action: str = "cdr") -> set[Note]:
-    return set(Drift().note([read(record(value, source=source, action=action))]))
+def reading(value: bytes, **where: Any) -> Reading:
+    item = take(record(value, **where))
+    return item.envelope, item.read()
+
+
+def notes(value: bytes, **where: Any) -> set[Note]:
+    """What is noted; nothing ever is where the quick look says so."""
+    one = reading(value, **where)
+    noted = set(Drift().note([one]))
+    assert not (noted and is_listed(one[1]))
+    return noted
 
 
 def test_what_the_protocol_lists_is_no_drift() -> None:
@@ -55,7 +66,7 @@ def test_hostile_names_fill_nothing() -> None:
     drift = Drift()
     for n in range(20):
         fields = {f"Field{chr(97 + n)}{chr(97 + m % 26)}{chr(97 + m // 26)}": 1 for m in range(100)}
-        drift.note([read(record(body(SessionId="s-1", **fields), offset=n))])
+        drift.note([reading(body(SessionId="s-1", **fields), offset=n)])
     assert len(drift._seen) == MAX_NOTES + 1
     assert sum(seen.records for seen in drift._seen.values()) == 2000
     odd = notes(body(SessionId="s-1", **{"A" * 65: 1, "名字": 1, "a b": 1, "x12345": 1, "": 1}))

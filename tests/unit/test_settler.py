@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import DatabaseAway
+from tests.records import body, item
 from worker.database import translated
-from worker.fold import RowState
-from worker.store import PARTS, RowChange, _around, in_parts
+from worker.store import PARTS, _around, in_parts
 
 
 @given(things=st.lists(st.integers(), min_size=2, max_size=60))
@@ -19,16 +19,15 @@ def test_parts_are_smaller_and_hold_all_in_order(things: list[int]) -> None:
     assert [one for part in parts for one in part] == things
 
 
-@given(sessions=st.lists(st.sampled_from("abcd"), min_size=2, max_size=60), suspect=st.sampled_from("abcx"))
-def test_a_suspect_session_is_parted_from_the_others(sessions: list[str], suspect: str) -> None:
-    changed = [RowChange((session,), RowState.absent(), None) for session in sorted(sessions)]
-    parts = _around(changed, suspect)
-    if not 0 < sessions.count(suspect) < len(sessions):
+@given(sessions=st.sets(st.sampled_from("abcdefgh"), min_size=1), suspect=st.sampled_from("abcx"))
+def test_a_suspect_session_is_parted_from_the_others(sessions: set[str], suspect: str) -> None:
+    groups = [[item(body(), key=session)] for session in sorted(sessions)]
+    parts = _around(groups, suspect)
+    if suspect not in sessions or len(sessions) == 1:
         assert parts == []
     else:
-        assert [change for part in parts for change in part] == changed
-        assert {change.key[0] for change in parts[1]} == {suspect}
-        assert len(parts[1]) == sessions.count(suspect)
+        assert [group for part in parts for group in part] == groups
+        assert [group[0].session_id for group in parts[1]] == [suspect]
 
 
 def test_a_connection_that_is_cut_as_a_statement_begins_is_an_outage() -> None:
