@@ -100,9 +100,9 @@ def compare(wanted: NewTopic, topic: Topic | None) -> TopicReport:
         state="there",
         partitions=len(topic.partitions),
         replication=topic.replication,
-        retention_ms=int(topic.configs["retention.ms"]),
-        min_insync_replicas=int(topic.configs["min.insync.replicas"]),
-        max_message_bytes=int(topic.configs["max.message.bytes"]),
+        retention_ms=int(topic.config("retention.ms")),
+        min_insync_replicas=int(topic.config("min.insync.replicas")),
+        max_message_bytes=int(topic.config("max.message.bytes")),
         differences=_differences(wanted, topic),
     )
 

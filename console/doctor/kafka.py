@@ -80,7 +80,11 @@ def _topic(wanted: NewTopic, topic: Topic | None) -> Finding:
     check = f"topic {wanted.name}"
     if topic is None:
         return fail(check, "missing", "Run 'tccc topics'.")
-    least = int(topic.configs["min.insync.replicas"])
+    if not topic.configs:
+        return warn(
+            check, "its settings are not shown to this login", "Grant it DescribeConfigs on the topic."
+        )
+    least = int(topic.config("min.insync.replicas"))
     shut = [p.number for p in topic.partitions if p.leader is None or p.in_sync < least]
     if shut:
         remedy = "Start the missing brokers, and see their logs. Receivers spool until then."

@@ -41,11 +41,19 @@ class Partition(Struct, frozen=True):
 class Topic(Struct, frozen=True):
     name: str
     partitions: list[Partition]
-    configs: dict[str, str]
+    configs: dict[str, str]  # none where the login may not see them
 
     @property
     def replication(self) -> int:
         return min(partition.replicas for partition in self.partitions)
+
+    def config(self, name: str) -> str:
+        """Raises AccessRefused if the login may not see it."""
+        if name not in self.configs:
+            raise AccessRefused(
+                f"Kafka does not show this login the settings of topic {self.name}: grant it DescribeConfigs there"
+            )
+        return self.configs[name]
 
 
 class Offsets(Struct, frozen=True):

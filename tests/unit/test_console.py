@@ -6,12 +6,14 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from console.doctor import machine
+from console.doctor.kafka import _topic
 from console.status.screen import age, size
 from console.target import DEFAULT_RECEIVERS, DEFAULT_WORKERS, stack_environ
 from console.topics import compare
 from console.visits.brokers import Partition, Topic
 from console.visits.database import where
 from deploy.local.state import Pids, StackState, home_lock, write_state
+from schemas.errors import AccessRefused
 from schemas.settings import FIELDS, Settings
 from tests.commands import run
 
@@ -178,6 +180,13 @@ def test_a_topics_differences_are_named() -> None:
         "max.message.bytes is 4, by the settings 5",
     ]
     assert compare(wanted, None).differences == ["missing"]
+
+
+def test_a_topic_whose_settings_are_not_shown_tells_what_to_grant() -> None:
+    hidden = Topic("t", [Partition(number=0, leader=1, replicas=3, in_sync=3)], {})
+    with pytest.raises(AccessRefused, match="topic t: grant it DescribeConfigs"):
+        compare(NewTopic("t", 1, 3), hidden)
+    assert _topic(NewTopic("t", 1, 3), hidden).state == "warn"
 
 
 @pytest.mark.parametrize(
