@@ -79,8 +79,6 @@ async def settle(connection: Connection, items: Sequence[Item]) -> Settled:
 
     Raises Conflict (read anew and try again), DatabaseAway, or Refused if it cannot be told what is refused.
     """
-    if connection not in _PREPARED:
-        raise ValueError("the connection was not prepared: it would shift all times by 30 years")
     try:
         return await _settle(connection, items, staged=False)
     except Unclear:
@@ -124,6 +122,8 @@ async def _settle(connection: Connection, items: Sequence[Item], *, staged: bool
 
 
 async def _look_up(connection: Connection, items: Sequence[Item]) -> Known:
+    if connection not in _PREPARED:
+        raise ValueError("the connection was not prepared: it would shift all times by 30 years")
     known = await look_up(connection, items)
     if known.spread:
         await commit_in_two_phases(connection)

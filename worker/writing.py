@@ -40,8 +40,7 @@ class RowChange(Struct):
 class Share:
     """What becomes of a table's share of a batch: its `ledger`, what is `dead`, what is to be noted as drift."""
 
-    def __init__(self, table: Table, stored: Stored) -> None:
-        self.table = table
+    def __init__(self, stored: Stored) -> None:
         self.ledger: list[LedgerRow] = []
         self.dead: list[Item] = []
         self.unlisted: list[Reading] = []
@@ -111,7 +110,7 @@ async def write(
     Raises Refused, with the session if the database points at one, or Conflict; then nothing that this did is to stay.
     `staged`: by way of temporary tables (worker/citus/staging.py).
     """
-    share = Share(table, stored)
+    share = Share(stored)
     new = [group for group in groups if group[0].session_id not in stored.rows]
     met = [change for group in groups if group[0].session_id in stored.rows for change in share.fold(group)]
     shown = [change for change in met if change.content is not None]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.rows import TABLES
 from schemas.settings import Settings
 from tests.fuzz import laws, wire
 from tests.fuzz.counting import OTHERWISE, Tally, shown
@@ -45,7 +44,7 @@ def test_what_the_worker_makes_of_a_record(source: Inputs) -> None:
 
 def test_a_dead_record_keeps_no_frames_alive() -> None:
     """They would hold the batch that it came with, for ever: the collector does not look into Items."""
-    share = Share(TABLES["cdr"], Stored({}, set()))
+    share = Share(Stored({}, set()))
     taken = [take(Inputs(Random(seed)).record(seed)) for seed in range(200)]
     for item in taken:
         if item.fault is None:
