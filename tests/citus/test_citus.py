@@ -63,6 +63,17 @@ def pushes(count: int = 60) -> list[Item]:
     return items
 
 
+def sound() -> list[Item]:
+    """Those that one transaction settles: what is dead is entered by another, once its letter is written."""
+    return [push for push in pushes() if push.fault is None]
+
+
+async def entered(db: Connection, items: list[Item]) -> None:
+    """Settle all, those that are dead too."""
+    settled = await store.settle(db, items)
+    await store.settle_dead(db, settled.dead)
+
+
 async def answers(db: Connection) -> list[list[tuple[object, ...]]]:
     return [
         sorted((tuple(row) for row in await db.fetch(question)), key=str)
@@ -120,7 +131,7 @@ async def test_there_and_back_everything_is_as_it_was(empty_database_url: str) -
     url = empty_database_url
     await migrate.migrate(url)
     async with prepared(url) as db:
-        await store.settle(db, pushes())
+        await entered(db, pushes())
         await ledger.maintain(db, ledger_days=35)
         before = (await digests(url), await answers(db), await objects(db))
         assert await distribute.distribute(url, shards=SHARDS)
@@ -155,7 +166,7 @@ async def test_a_database_that_was_there_before_citus(databases: Cluster, templa
         for node in nodes[1:]:
             await execute(url, f"SELECT citus_add_node('{node.host}', {node.port})")
         async with prepared(url) as db:
-            await store.settle(db, pushes())
+            await entered(db, pushes())
             before = await answers(db)
             assert await distribute.distribute(url, shards=SHARDS)
             assert await answers(db) == before
@@ -167,7 +178,7 @@ async def test_a_database_that_was_there_before_citus(databases: Cluster, templa
 
 async def test_a_batch_whose_commit_was_not_answered_is_settled_once(database_url: str) -> None:
     parts = urlsplit(database_url)
-    batch = pushes()
+    batch = sound()
     async with Proxy(parts.port or 5432) as proxy:
         url = parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")).geturl()
         proxy.loses_commits = 1
@@ -206,7 +217,7 @@ async def test_a_later_migration_is_written_as_if_there_were_no_citus(
     assert await migrate.migrate(database_url) == ["later.sql"]
     assert await migrate.migrate(database_url) == []
     async with prepared(database_url) as db:
-        await store.settle(db, pushes())
+        await entered(db, pushes())
         assert await db.fetchval("SELECT count(*) FROM tccc.call WHERE mood IS NULL") > 10
         assert "BEGIN ATOMIC" not in await db.fetchval(
             "SELECT pg_get_functiondef('tccc.rollup_reset'::regproc)"
@@ -216,7 +227,7 @@ async def test_a_later_migration_is_written_as_if_there_were_no_citus(
 
 
 async def test_who_sees_no_persons_reads_the_masked_views_only(db: Connection, database_url: str) -> None:
-    await store.settle(db, pushes())
+    await entered(db, pushes())
     async with login(database_url, "tccc_masked") as url, connected(url) as masked:
         calls = await masked.fetch("SELECT caller FROM tccc_masked.call WHERE session_id LIKE 's-%'")
         assert {len(row["caller"]) for row in calls} == {32}
@@ -269,7 +280,7 @@ async def test_what_a_node_has_prepared_is_waited_for_and_settled_once(
     databases: Cluster, database_url: str
 ) -> None:
     """A node is lost between the two phases of a COMMIT that was answered: its part is in doubt until it is recovered."""
-    node, batch = (await databases.nodes())[1], pushes()
+    node, batch = (await databases.nodes())[1], sound()
     its_url = with_database(databases.url_of(node), urlsplit(database_url).path.removeprefix("/"))
     async with Cutting(node.port) as proxy, connected(database_url) as admin:
         await admin.execute(
