@@ -7,7 +7,7 @@ from msgspec import Struct
 from schemas.push import Action
 from schemas.rows import TABLES, Micros, Provenance, Table
 from worker.database import Connection
-from worker.fold import MAX_EARLIER
+from worker.fold import RowState
 from worker.normalise import Key
 
 
@@ -18,9 +18,9 @@ class StoredRow(Struct, frozen=True):
     provenance: Provenance
 
     @property
-    def may_have_forgotten(self) -> bool:
-        """Whether it has seen so many pushes that the oldest are no longer in it."""
-        return len(self.provenance.earlier_push_ids or ()) >= MAX_EARLIER
+    def state(self) -> RowState:
+        """Its memory, to fold pushes into: a new one each time."""
+        return RowState.read(self.provenance)
 
 
 class Stored(Struct, frozen=True):
@@ -29,12 +29,15 @@ class Stored(Struct, frozen=True):
     rows: dict[str, dict[Key, StoredRow]]
     ledger: set[tuple[str, str]]
 
+    def row(self, key: Key) -> StoredRow | None:
+        return self.rows.get(key[0], {}).get(key)
+
     def is_retry(self, key: Key, push_id: str) -> bool:
         """Whether a push is known to the ledger though the row may no longer remember it."""
         if not self.ledger:
             return False
-        row = self.rows.get(key[0], {}).get(key)
-        return row is not None and row.may_have_forgotten and (key[0], push_id) in self.ledger
+        row = self.row(key)
+        return row is not None and row.state.may_have_forgotten and (key[0], push_id) in self.ledger
 
 
 async def read_stored(connection: Connection, action: Action, sessions: Sequence[str]) -> Stored:
@@ -49,7 +52,9 @@ async def read_stored(connection: Connection, action: Action, sessions: Sequence
             values[len(table.key) + 1 :],
         )
         rows.setdefault(key[0], {})[key] = StoredRow(version, Provenance(*provenance))
-    crowded = [name for name, keyed in rows.items() if any(row.may_have_forgotten for row in keyed.values())]
+    crowded = [
+        name for name, keyed in rows.items() if any(row.state.may_have_forgotten for row in keyed.values())
+    ]
     ledger = await connection.fetch(_LEDGER, action, crowded) if crowded else []
     return Stored(rows, {tuple(record) for record in ledger})
 

@@ -96,10 +96,10 @@ class Share:
         return normalised
 
     def _change(self, key: Key) -> RowChange:
-        found = self._stored.rows.get(key[0], _NOTHING).get(key)
-        if found is None:
-            return RowChange(key, RowState.absent())
-        return RowChange(key, RowState.read(found.provenance), found.version)
+        found = self._stored.row(key)
+        return (
+            RowChange(key, RowState.absent()) if found is None else RowChange(key, found.state, found.version)
+        )
 
 
 async def write(
@@ -206,6 +206,5 @@ def _remember_sql(table: Table) -> str:
     )
 
 
-_NOTHING: Any = {}  # never changed
 _REMOVE = {table.name: _remove_sql(table) for table in TABLES.values()}
 _REMEMBER = {table.name: _remember_sql(table) for table in TABLES.values()}
