@@ -27,6 +27,7 @@ class Item(Struct, frozen=True, gc=False):
     record: KafkaRecord
     envelope: Envelope
     session_id: str
+    received_at: Micros
     fault: RecordError | None = None
     stage: DeadStage = "normalise"
 
@@ -42,10 +43,6 @@ class Item(Struct, frozen=True, gc=False):
     def place(self) -> Place:
         """What names the record in the ledger."""
         return (self.record.partition, self.record.offset, self.received_at)
-
-    @property
-    def received_at(self) -> Micros:
-        return self.envelope.received_at_us - EPOCH_US
 
     @property
     def push(self) -> Push:
@@ -74,7 +71,7 @@ class Item(Struct, frozen=True, gc=False):
         # Not the error that was raised: by its traceback it holds the frames of our callers, and they the whole
         # batch, in a circle which is never freed, for the collector does not look into Items (gc=False).
         fault = RecordError(fault.reason, fault.detail)
-        return Item(self.record, self.envelope, self.session_id, fault, stage)
+        return Item(self.record, self.envelope, self.session_id, self.received_at, fault, stage)
 
     def erased(self) -> LedgerRow:
         """Of somebody who was erased: no row shows it, and the ledger does not tell whose it was."""
@@ -97,10 +94,11 @@ class Item(Struct, frozen=True, gc=False):
 def take(record: KafkaRecord) -> Item:
     """Look at key and headers; never raises for what the record holds."""
     envelope = read_envelope(record.headers, record.value or b"", record.timestamp)
+    received_at = envelope.received_at_us - EPOCH_US
     session_id = ""
     try:
         session_id = read_session_id(record.key)
         known_action(envelope.action)
     except RecordError as error:
-        return Item(record, envelope, session_id).dead(error)
-    return Item(record, envelope, session_id)
+        return Item(record, envelope, session_id, received_at).dead(error)
+    return Item(record, envelope, session_id, received_at)

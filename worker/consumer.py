@@ -74,9 +74,13 @@ class Consumer:
 
         A failure is logged, no more: what is not committed is delivered again and found settled.
         """
-        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        last = {record.partition: record for record in records}
         owned = self._client.assignment()
-        offsets = {partition: offset for partition, offset in offsets.items() if partition in owned}
+        offsets = {
+            partition: last[partition.partition].offset + 1
+            for partition in owned
+            if partition.partition in last
+        }
         if not offsets:
             return
         self._settled.update(offsets)

@@ -13,7 +13,6 @@ from msgspec import Raw
 
 from schemas.decoding import MAX_DEPTH, decode_object, nests_too_deep, number
 from schemas.lenient import JSON_ENCODER, Json
-from schemas.push import NOT_SENT
 from schemas.rows import JsonText
 
 _MAX_REMEMBERED = 4096
@@ -26,7 +25,7 @@ def presented(sent: Raw) -> JsonText | None:
     Raises DecodeError or UnicodeDecodeError for what only the lenient reading of a body can make sense of, and
     RecordError for what nothing can.
     """
-    return both_presented(NOT_SENT, sent, {})[0]
+    return _work_out(b"", bytes(sent))[0]
 
 
 def both_presented(older: Raw, newer: Raw, extra: Json) -> tuple[JsonText | None, Json]:
@@ -34,10 +33,14 @@ def both_presented(older: Raw, newer: Raw, extra: Json) -> tuple[JsonText | None
 
     Raises as `presented` does.
     """
-    raw = bytes(older), bytes(newer)
-    work_out = _remembered if len(raw[0]) + len(raw[1]) <= _MAX_REMEMBERED_BYTES else _worked_out
-    text, kept = work_out(*raw)
+    text, kept = _work_out(bytes(older), bytes(newer))
     return text, extra if kept is None else extra | {"IVRKeyPressed": kept}
+
+
+def _work_out(older: bytes, newer: bytes) -> tuple[JsonText | None, Any]:
+    if len(older) + len(newer) <= _MAX_REMEMBERED_BYTES:
+        return _remembered(older, newer)
+    return _worked_out(older, newer)
 
 
 def _worked_out(older: bytes, newer: bytes) -> tuple[JsonText | None, Any]:

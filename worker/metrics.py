@@ -61,13 +61,10 @@ class Metrics:
 
     def settled(self, ledger: Sequence[LedgerRow]) -> None:
         now_us = time.time_ns() // 1000 - EPOCH_US
-        tally: Tally[tuple[str, str]] = Tally()
-        observe = self._push_to_row.observe
         for row in ledger:
-            tally[row.action if row.action in PUSHES else "unknown", row.outcome] += 1
-            observe(max(0, now_us - row.received_at) / 1_000_000)
-        for (action, outcome), count in tally.items():
-            self._pushes.labels(action, outcome).inc(count)
+            self._push_to_row.observe(max(0, now_us - row.received_at) / 1_000_000)
+        for (action, outcome), count in Tally((row.action, row.outcome) for row in ledger).items():
+            self._pushes.labels(action if action in PUSHES else "unknown", outcome).inc(count)
 
     def polled(self, records: int) -> None:
         self._batch.observe(records)

@@ -7,7 +7,7 @@ happen are sent as 0.
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -86,11 +86,11 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
         cdr.caller or None,
         cdr.callee or None,
         cdr.caller_location or None,
-        t * _SECOND - EPOCH_US if (t := cdr.start_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := cdr.queued_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := cdr.ring_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := cdr.accept_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := cdr.ended_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := cdr.start_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := cdr.queued_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := cdr.ring_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := cdr.accept_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := cdr.ended_timestamp) else None,
         cdr.duration,
         cdr.ivr_duration,
         cdr.hung_up_side or None,
@@ -116,24 +116,19 @@ def _call(session_id: str, fitted: Fitted[sent.Cdr]) -> Normalised:
 
 def _participants(session_id: str, fitted: Fitted[sent.Cdr]) -> list[rows.CallParticipant]:
     participants = fitted.value.serve_participants or ()
-    numbers = _sequences([participant.sequence for participant in participants])
     parts = fitted.parts.get("serve_participants")
     if parts is None:
-        return [
-            _participant(session_id, number, participant, _NONE, _NONE)
-            for number, participant in zip(numbers, participants, strict=True)
-        ]
-    return [
-        _participant(session_id, number, part.value, part.extra, part.repairs)
-        for number, part in zip(numbers, parts, strict=True)
-    ]
+        asked = {participant.sequence for participant in participants}
+        if None not in asked and len(asked) == len(participants):  # nearly always
+            return [_participant(session_id, participant, _NONE, _NONE) for participant in participants]
+        parts = [Fitted(participant, _NONE, _NONE, _NONE) for participant in participants]
+    numbers = _sequences([participant.sequence for participant in participants])
+    return [_numbered(session_id, part, number) for part, number in zip(parts, numbers, strict=True)]
 
 
 def _sequences(asked: list[int | None]) -> list[int]:
     """The first to ask for a number gets it; who asks for none, or for one that is taken, the next free."""
     taken: set[int] = set()
-    if None not in asked and len(set(asked)) == len(asked):
-        return cast("list[int]", asked)
     given: list[int | None] = []
     for number in asked:
         free = number is not None and number not in taken
@@ -151,21 +146,28 @@ def _sequences(asked: list[int | None]) -> list[int]:
     return numbers
 
 
-def _participant(
-    session_id: str, number: int, participant: sent.ServeParticipant, extra: Json, repairs: Json
-) -> rows.CallParticipant:
+def _numbered(session_id: str, part: Fitted[sent.ServeParticipant], number: int) -> rows.CallParticipant:
+    participant, repairs = part.value, part.repairs
     if number != participant.sequence:
         repairs = {"Sequence": participant.sequence} | repairs
+        participant = msgspec.structs.replace(participant, sequence=number)
+    return _participant(session_id, participant, part.extra, repairs)
+
+
+def _participant(
+    session_id: str, participant: sent.ServeParticipant, extra: Json, repairs: Json
+) -> rows.CallParticipant:
+    assert participant.sequence is not None
     return rows.CallParticipant(
         session_id,
-        number,
+        participant.sequence,
         participant.type or None,
         participant.mail or None,
         participant.phone or None,
-        t * _SECOND - EPOCH_US if (t := participant.start_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := participant.ring_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := participant.accept_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := participant.ended_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := participant.start_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := participant.ring_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := participant.accept_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := participant.ended_timestamp) else None,
         participant.record_id or None,
         participant.transfer_from or None,
         participant.transfer_from_type or None,
@@ -187,7 +189,7 @@ def _recording(session_id: str, fitted: Fitted[sent.Recording]) -> Normalised:
         record.endpoint_user or "",
         record.record_id or "",
         record.sdk_app_id or None,
-        t * _SECOND - EPOCH_US if (t := record.timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := record.timestamp) else None,
         record.record_url or None,
         record.custom_record_url or None,
         _json(fitted.extra),
@@ -206,7 +208,7 @@ def _voicemail(session_id: str, fitted: Fitted[sent.Voicemail]) -> Normalised:
         url or None,
         message.sdk_app_id or None,
         None if message.endpoint_user in (None, "") else str(message.endpoint_user),
-        t * _SECOND - EPOCH_US if (t := message.timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := message.timestamp) else None,
         _json(fitted.extra),
         _repairs(session_id, message.session_id, fitted.repairs),
     )
@@ -218,11 +220,11 @@ def _chat(session_id: str, fitted: Fitted[sent.Chat]) -> Normalised:
     row = rows.Chat(
         session_id,
         chat.sdk_app_id or None,
-        t * _SECOND - EPOCH_US if (t := chat.start_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := chat.queued_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := chat.ring_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := chat.accept_timestamp) else None,
-        t * _SECOND - EPOCH_US if (t := chat.ended_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := chat.start_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := chat.queued_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := chat.ring_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := chat.accept_timestamp) else None,
+        (t - _EPOCH) * _SECOND if (t := chat.ended_timestamp) else None,
         chat.duration,
         chat.ivr_duration,
         chat.end_status_string or None,
@@ -249,6 +251,8 @@ _NORMALISERS: dict[Action, Callable[[str, Any], Normalised]] = {
 }
 _DIRECTIONS: tuple[rows.Direction, rows.Direction] = ("inbound", "outbound")
 _SECOND = 1_000_000  # in µs
+# Taken off before a time is multiplied: what is left is one digit of CPython's, and quick to reckon with.
+_EPOCH = EPOCH_US // _SECOND
 _NONE: Json = {}  # never changed
 _NO_TEL = sent.TelLocation()
 _NO_AGENT = sent.SeatUser()

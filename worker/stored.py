@@ -44,7 +44,7 @@ async def read_stored(connection: Connection, action: Action, sessions: Sequence
     """Raises what the driver does."""
     table = TABLES[action]
     rows: dict[str, dict[Key, StoredRow]] = {}
-    for record in await connection.fetch(_ROWS[action], sessions):
+    for record in await connection.fetch(_ROWS[action], "\n".join(sessions)):
         values = tuple(record)
         key, version, provenance = (
             values[: len(table.key)],
@@ -61,7 +61,12 @@ async def read_stored(connection: Connection, action: Action, sessions: Sequence
 
 def _rows_sql(table: Table) -> str:
     columns = ", ".join((*table.key, "updated_at", *Provenance.__struct_fields__))
-    return f"SELECT {columns} FROM tccc.{table.name} WHERE session_id = ANY($1)"  # noqa: S608 -- our own names
+    # Sessions as the lines of one text, for none holds a newline: asyncpg asks of each text in an array whether it is an
+    # array itself, half a microsecond a session.
+    return (
+        f"SELECT {columns} FROM tccc.{table.name}"  # noqa: S608 -- our own names
+        " WHERE session_id = ANY(string_to_array($1, E'\\n'))"
+    )
 
 
 _ROWS = {action: _rows_sql(table) for action, table in TABLES.items()}
