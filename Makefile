@@ -4,6 +4,9 @@ BIN := .venv/bin
 PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 BENCH := .venv-bench
+# Measured with the system's Python if it will do: like the official images' it is built with profile-guided optimisation,
+# which one built by hand or by pyenv has only if it was asked for.
+BENCH_PYTHON ?= $(or $(shell /usr/bin/python3 -c 'import ensurepip, sys; print(sys.executable) if sys.version_info >= (3, 11) else 0' 2>/dev/null),$(PYTHON))
 PROMETHEUS ?= .prometheus/usr/bin
 SERVICES ?= $(TEST_SERVICES)
 
@@ -41,7 +44,7 @@ bench: $(BENCH)/.ready  ## cost and speed, measured beside the peers; writes doc
 	@$(BENCH)/bin/python -m tests.bench $(ARGS)
 
 $(BENCH)/.ready: requirements/bench.txt pyproject.toml
-	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH_PYTHON) -m venv --clear $(BENCH)
 	@echo "installing the project and its peers into $(BENCH) (about a minute the first time)"
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/bench.txt
 	@touch $@
