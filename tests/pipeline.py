@@ -33,9 +33,15 @@ def now_us() -> int:
 
 
 async def produce(
-    settings: Settings, sent: Sequence[Sent], *, topic: str | None = None, partition: int | None = None
+    settings: Settings,
+    sent: Sequence[Sent],
+    *,
+    topic: str | None = None,
+    partition: int | None = None,
+    **options: Any,
 ) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+    """`options` are the producer's."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", **options)
     await producer.start()
     try:
         futures = [

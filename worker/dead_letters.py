@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from runtime.kafka import MAX_DEAD_RECORD_BYTES, client_options
+from runtime.kafka import client_options
 from runtime.kafka_access import why_away
 from schemas.envelope import Headers, dead_headers
 from schemas.errors import BrokerAway
@@ -15,6 +15,7 @@ from schemas.settings import Settings
 from worker.batch import Item
 
 DEADLINE_S = 10.0
+MAX_UNPACKED_BYTES = 2**30
 
 
 class DeadLetters:
@@ -48,8 +49,12 @@ class DeadLetters:
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
+            # What somebody else wrote may be larger than any body of ours until it is compressed, as it came.
             self._producer = AIOKafkaProducer(
-                **client_options(self._settings), acks="all", max_request_size=MAX_DEAD_RECORD_BYTES
+                **client_options(self._settings),
+                acks="all",
+                compression_type="gzip",
+                max_request_size=MAX_UNPACKED_BYTES,
             )
             await self._producer.start()
         return self._producer

@@ -62,6 +62,21 @@ async def test_records_become_rows_and_poison_becomes_dead_letters(
     await _starting_again_settles_nothing_anew(settings, database, eventually)
 
 
+async def test_a_record_that_is_large_when_unpacked_is_given_up_like_any(
+    settings: Settings, eventually: Until
+) -> None:
+    """Not of our receivers, which take no such body."""
+    database = Database(settings)
+    large = b"[" + b" " * (5 * 2**20) + b"]"
+    poison: Sent = ("p1", push_headers(b"cdr", b"1", b"p1", T0_US), large)
+    await produce(settings, [poison], compression_type="gzip", max_request_size=2 * len(large))
+    await produce(settings, [cdr(0)])
+    async with running("worker", settings):
+        await eventually(lambda: database.has_settled(2))
+    assert await database.outcomes() == {"applied": 1, "dead": 1}
+    assert [letter.value for letter in await dead_letters(settings)] == [large]
+
+
 async def _starting_again_settles_nothing_anew(
     settings: Settings, database: Database, eventually: Until
 ) -> None:
