@@ -21,7 +21,7 @@ from tests.bench.figures import Sample
 from tests.bench.peers.flat import CALLS, LEGS
 from tests.bench.roles import peer, role
 from tests.bench.run import Run
-from tests.bench.services import Filled, database, empty
+from tests.bench.services import Filled, database, empty, without_autovacuum
 
 _JOIN_TIMEOUT_S = 60.0
 _STORE_TIMEOUT_S = 180.0
@@ -75,7 +75,7 @@ async def drain(run: Run, worker: Worker, filled: Filled, *, keep: bool = False)
     else:
         await empty(services, worker.tables)
         before = 0
-    async with database(services) as connection, AsyncExitStack() as stack:
+    async with without_autovacuum(services), database(services) as connection, AsyncExitStack() as stack:
         async with _gate(connection, worker.tables[0]):
             joined = await stack.enter_async_context(worker.start(run, filled))
             await _wait_joined(run, joined)
