@@ -28,7 +28,8 @@ def find_damage(path: Path) -> str | None:
     """What is wrong with a log that nobody writes, or None. Raises OSError.
 
     A log that was restarted ends in frames of its earlier rounds, and a killed writer leaves frames without a
-    commit, the last of them maybe cut where the kernel stops a write: all this is sound.
+    commit, the last of them maybe cut where the kernel stops a write: all this is sound. Where he was killed within a
+    frame that overwrites one of an earlier round, or before `trim`, nothing tells that from damage, and it is taken for it.
     """
     size = size_of(path)
     if size == 0:

@@ -142,6 +142,11 @@ def check(records: Sequence[Record], acks: Path, writer: str) -> None:
     assert mine == [make_record(writer, int(name.split(":")[1])) for name in names]
 
 
+def check_mended(directory: Path) -> None:
+    """Nothing is left to be drained. Killed within a frame, a log may look damaged: then it was salvaged, and is kept."""
+    assert [file for file in inspect(directory) if not file.salvaged] == []
+
+
 @pytest.mark.parametrize("seed", range(15))
 async def test_killed_at_any_instant_nothing_acknowledged_is_missing(tmp_path: Path, seed: int) -> None:
     directory = tmp_path / "spool"
@@ -152,7 +157,7 @@ async def test_killed_at_any_instant_nothing_acknowledged_is_missing(tmp_path: P
         process.wait()
     records = await drain(directory)
     check(records, acks, "w")
-    assert inspect(directory) == []
+    check_mended(directory)
 
 
 @pytest.mark.parametrize("point", ["before-append", "after-append", "before-forget", "after-forget"])
@@ -206,7 +211,7 @@ async def test_two_processes_share_a_folder_and_a_third_takes_over_from_both(tmp
     records = await drain(directory)
     check(records, acks_one, "one")
     check(records, acks_two, "two")
-    assert inspect(directory) == []
+    check_mended(directory)
 
 
 async def test_a_limit_on_the_size_of_files_costs_nothing_acknowledged(tmp_path: Path) -> None:
@@ -217,7 +222,7 @@ async def test_a_limit_on_the_size_of_files_costs_nothing_acknowledged(tmp_path:
         process.wait()
     records = await drain(directory)
     check_present(records, acks)
-    assert inspect(directory) == []
+    check_mended(directory)
 
 
 def check_present(records: Sequence[Record], acks: Path) -> None:
