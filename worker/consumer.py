@@ -74,13 +74,9 @@ class Consumer:
 
         A failure is logged, no more: what is not committed is delivered again and found settled.
         """
-        last = {record.partition: record for record in records}
+        ends = {record.partition: record.offset + 1 for record in records}
         owned = self._client.assignment()
-        offsets = {
-            partition: last[partition.partition].offset + 1
-            for partition in owned
-            if partition.partition in last
-        }
+        offsets = {one: ends[one.partition] for one in owned if one.partition in ends}
         if not offsets:
             return
         self._settled.update(offsets)

@@ -25,7 +25,7 @@ def presented(sent: Raw) -> JsonText | None:
     Raises DecodeError or UnicodeDecodeError for what only the lenient reading of a body can make sense of, and
     RecordError for what nothing can.
     """
-    return _work_out(b"", bytes(sent))[0]
+    return _presented(b"", bytes(sent))[0]
 
 
 def both_presented(older: Raw, newer: Raw, extra: Json) -> tuple[JsonText | None, Json]:
@@ -33,11 +33,11 @@ def both_presented(older: Raw, newer: Raw, extra: Json) -> tuple[JsonText | None
 
     Raises as `presented` does.
     """
-    text, kept = _work_out(bytes(older), bytes(newer))
+    text, kept = _presented(bytes(older), bytes(newer))
     return text, extra if kept is None else extra | {"IVRKeyPressed": kept}
 
 
-def _work_out(older: bytes, newer: bytes) -> tuple[JsonText | None, Any]:
+def _presented(older: bytes, newer: bytes) -> tuple[JsonText | None, Any]:
     if len(older) + len(newer) <= _MAX_REMEMBERED_BYTES:
         return _remembered(older, newer)
     return _worked_out(older, newer)
