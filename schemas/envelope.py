@@ -85,7 +85,7 @@ def read_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes, tim
 
     A missing or bad `received-at` is the record's own timestamp. An unreadable action reads as ''.
     """
-    named = dict(headers)
+    named = {name: content for name, content in headers if content is not None}
     action = _text(named.get("action"))
     sent_id = named.get("push-id")
     push_id = _text(sent_id) if sent_id and len(sent_id) <= MAX_PUSH_ID_BYTES else ""

@@ -38,6 +38,11 @@ def test_nothing_in_headers_is_trusted() -> None:
     assert read_envelope([("source", b"api")], VALUE, STAMP_MS).source == "api"
 
 
+def test_a_header_without_content_is_as_if_it_were_not_there() -> None:
+    headers = [("push-id", b"u1"), ("push-id", None)]
+    assert read_envelope(headers, VALUE, STAMP_MS).push_id == "u1"
+
+
 def test_a_dead_letter_says_why_and_whence() -> None:
     headers = dead_headers(
         stage="store",
