@@ -142,9 +142,13 @@ def check(records: Sequence[Record], acks: Path, writer: str) -> None:
     assert mine == [make_record(writer, int(name.split(":")[1])) for name in names]
 
 
-def check_mended(directory: Path) -> None:
-    """Nothing is left to be drained. Killed within a frame, a log may look damaged: then it was salvaged, and is kept."""
-    assert [file for file in inspect(directory) if not file.salvaged] == []
+def check_mended(directory: Path, killed: int = 1) -> None:
+    """Nothing is left to be drained. Who is killed within a frame may leave a log that looks damaged, the one that he was
+    writing: then it was salvaged, and is kept.
+    """
+    left = inspect(directory)
+    assert [file for file in left if not file.salvaged] == []
+    assert len(left) <= killed
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -211,7 +215,7 @@ async def test_two_processes_share_a_folder_and_a_third_takes_over_from_both(tmp
     records = await drain(directory)
     check(records, acks_one, "one")
     check(records, acks_two, "two")
-    check_mended(directory)
+    check_mended(directory, killed=2)
 
 
 async def test_a_limit_on_the_size_of_files_costs_nothing_acknowledged(tmp_path: Path) -> None:
